@@ -150,8 +150,8 @@ class Said(Struct, frozen=True):
     def reason(self) -> str:
         """Why it failed: git's words in one line, without credentials."""
         lines = [line.strip() for line in masked(self.complaint).splitlines()]
-        told = "; ".join(line for line in lines if line and not line.startswith(("warning:", "hint:")))
-        return told.removeprefix("fatal: ") or f"git ended with exit code {self.code}"
+        reason = "; ".join(line for line in lines if line and not line.startswith(("warning:", "hint:")))
+        return reason.removeprefix("fatal: ") or f"git ended with exit code {self.code}"
 
 
 class Git(Redacted, frozen=True):
@@ -620,11 +620,11 @@ def _led_to(link: str, leads: Mapping[str, str], entries: Mapping[str, Entry]) -
     for _ in range(_MOST_LINKS):
         if path not in leads:
             break
-        told = posixpath.join(posixpath.dirname(path), leads[path])
-        ways = [told[: end.start()] for end in re.finditer("/", told)]
-        if posixpath.isabs(told) or any(posixpath.normpath(way) in leads for way in ways if way):
+        there = posixpath.join(posixpath.dirname(path), leads[path])
+        ways = [there[: end.start()] for end in re.finditer("/", there)]
+        if posixpath.isabs(there) or any(posixpath.normpath(way) in leads for way in ways if way):
             return None  # the way goes over a link to a folder, which is not there in the copy
-        path = posixpath.normpath(told)
+        path = posixpath.normpath(there)
     return path if path in entries and entries[path][0] in _FILES else None
 
 

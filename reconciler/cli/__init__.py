@@ -58,20 +58,6 @@ def main(arguments: list[str] | None = None) -> int:
     if threading.current_thread() is threading.main_thread():
         signal.signal(signal.SIGTERM, _interrupt)
     try:
-        return _exit_code(arguments)
-    finally:
-        if arguments is None:
-            # The process ends: to look through all of it once more would free nothing sooner.
-            gc.freeze()
-
-
-def _interrupt(*_: object) -> None:
-    raise KeyboardInterrupt
-
-
-def _exit_code(arguments: list[str] | None) -> int:
-    """Run the command line; turn everything that can end it into an exit code and a sentence."""
-    try:
         return int(cli.main(arguments, prog_name="reconciler", standalone_mode=False) or Exit.DONE)
     except click.exceptions.Exit as end:
         return end.exit_code
@@ -83,7 +69,15 @@ def _exit_code(arguments: list[str] | None) -> int:
         complain(error, sys.argv[1:] if arguments is None else arguments)
         if isinstance(error, OSError):
             _close_stdout()
+    finally:
+        if arguments is None:
+            # The process ends: to look through all of it once more would free nothing sooner.
+            gc.freeze()
     return Exit.ERROR
+
+
+def _interrupt(*_: object) -> None:
+    raise KeyboardInterrupt
 
 
 def _close_stdout() -> None:

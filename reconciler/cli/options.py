@@ -220,7 +220,7 @@ def consent_of(options: dict[str, Any]) -> Consent:
     from reconciler.engine.plan import Consent
 
     text: str | None = options["allow_resets"]
-    if text not in (None, "any") and not _is_number(text, 9):
+    if text not in (None, "any") and not re.fullmatch("[0-9]{1,9}", text):
         raise click.BadParameter(f"{text} is not a number of fields", param_hint="--allow-resets")
     resets = None if text == "any" else int(text or 0)
     recreate = frozenset(options["recreate"])
@@ -236,10 +236,6 @@ def lock_of(options: dict[str, Any]) -> Lock:
 
 def seconds(text: str, hint: str) -> float:
     """Return how many seconds a duration like 30s or 5m is; `hint` is the option that it was given to."""
-    if not _is_number(text[:-1], 8) or text[-1:] not in _SECONDS:
+    if not re.fullmatch("[0-9]{1,8}[smhd]", text):
         raise click.BadParameter(f"{text} is no duration like 30s, 5m, 1h or 30d", param_hint=hint)
     return float(text[:-1]) * _SECONDS[text[-1]]
-
-
-def _is_number(text: str, most_digits: int) -> bool:
-    return text.isdecimal() and len(text) <= most_digits

@@ -7,7 +7,7 @@ import os
 import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from functools import wraps
 from typing import TYPE_CHECKING, Any, TypeAlias
 
@@ -29,46 +29,43 @@ _LOG_FORMAT, _LOG_VARIABLE = "--log-format", "RECONCILER_LOG_FORMAT"
 def runs(verb: Callable[..., Command | None]) -> Callable[..., int | None]:
     """Return the verb so that it runs the command that it returns, and returns the exit code.
 
-    Without a command nothing is run: a verb that only leads to its subcommands.
+    What is expected to fail becomes its text and exit code. Without a command nothing is run: a verb that
+    only leads to its subcommands.
     """
 
     @wraps(verb)
     def run_command(**options: Any) -> int | None:
         command = verb(**options)
-        return None if command is None else _run(command, options)
+        if command is None:
+            return None
+        from reconciler.commands.console import Requests
+        from reconciler.commands.environment import CRASH_VARIABLE, CrashSwitch, Environment
+
+        console, exit = _console(options), Exit.ERROR
+        requests = Requests(console)
+        try:
+            with libraries_logged(console) if console.logs_json else nullcontext():
+                environment = Environment(
+                    crash=CrashSwitch(os.environ.get(CRASH_VARIABLE, "")),
+                    reading=console.progress("Reading files"),
+                    on_request=requests,
+                    new_id=requests.new_id,
+                )
+                exit = command(console, environment)
+        except ReconcilerError as error:
+            exit = error.exit
+            problems = error.problems if isinstance(error, FilesInvalid) else ()
+            _fail(console, str(error), exit, problems)
+            console.problems(problems)
+            console.complain(str(error), kind=type(error).__name__, exit_code=int(exit))
+        except KeyboardInterrupt:
+            _fail(console, "interrupted", Exit.ERROR)
+            raise
+        finally:
+            requests.end(click.get_current_context().command_path.partition(" ")[2], exit)
+        return exit
 
     return run_command
-
-
-def _run(command: Command, options: dict[str, Any]) -> int:
-    """Run a command with a console; turn expected failures into their text and exit code."""
-    from reconciler.commands.console import Requests
-    from reconciler.commands.environment import CRASH_VARIABLE, CrashSwitch, Environment
-
-    console = _console(options)
-    requests = Requests(console)
-    exit = Exit.ERROR
-    try:
-        with libraries_logged(console):
-            environment = Environment(
-                crash=CrashSwitch(os.environ.get(CRASH_VARIABLE, "")),
-                reading=console.progress("Reading files"),
-                on_request=requests,
-                new_id=requests.new_id,
-            )
-            exit = command(console, environment)
-    except ReconcilerError as error:
-        exit = error.exit
-        problems = error.problems if isinstance(error, FilesInvalid) else ()
-        _fail(console, str(error), exit, problems)
-        console.problems(problems)
-        console.complain(str(error), kind=type(error).__name__, exit_code=int(exit))
-    except KeyboardInterrupt:
-        _fail(console, "interrupted", Exit.ERROR)
-        raise
-    finally:
-        requests.end(click.get_current_context().command_path.partition(" ")[2], exit)
-    return exit
 
 
 def _console(options: dict[str, Any]) -> Console:
@@ -95,10 +92,7 @@ def _fail(console: Console, message: str, exit: Exit, problems: Sequence[Any] = 
 
 @contextmanager
 def libraries_logged(console: Console) -> Iterator[None]:
-    """Where the log is JSON, let the warnings of libraries and of Python itself be lines of it."""
-    if not console.logs_json:
-        yield
-        return
+    """Let the warnings of libraries and of Python itself be lines of a log of JSON."""
     import logging
 
     class Lines(logging.Handler):

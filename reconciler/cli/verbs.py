@@ -81,8 +81,8 @@ def plan(**options: Any) -> Command:
 def apply(**options: Any) -> Command:
     """Show the plan, ask, carry it out, verify it.
 
-    With a FILE of plan --out, or with --reviewed, nobody is asked: only what was reviewed is carried out;
-    of several files, what is in any of them.
+    With a FILE of plan --out, or with --reviewed, no question is asked: only what was reviewed is carried
+    out; of several files, what is in any of them.
     """
     from reconciler.commands.apply import ApplyOptions, apply, apply_across
 
@@ -129,7 +129,7 @@ def show(key: str, **options: Any) -> Command:
     metavar="FILE",
     envvar="RECONCILER_STATUS_OUT",
     show_envvar=True,
-    help="Also write it to a file that everybody may read.",
+    help="Also write it to a file that every user may read.",
 )
 @output_options_with("openmetrics", "prometheus")
 @runs

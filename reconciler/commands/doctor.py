@@ -90,7 +90,7 @@ def check_access(environment: Environment) -> Iterator[Check]:
     mistakes = [problem(variable, text, mend) for variable, text, mend in access.mistakes()]
     wrong = {check.subject for check in mistakes}
     said = {
-        "CI": "is set: nobody watches, so this machine and files of secrets are trusted only as named below"
+        "CI": "is set: nothing is asked, so this machine and files of secrets are trusted only as named below"
         if access.in_ci
         else "is not set: a person runs this, and this machine is trusted, as for reconciler sandbox serve",
         TRUSTED_HOSTS: _hosts(access),
@@ -193,7 +193,7 @@ def _target(chosen: Chosen) -> Iterator[Check]:
         if allowed := len(target.guardrails.allowed_recipients):
             yield ok("recipients", f"{counted(allowed, 'pattern')} of allowed recipients")
         else:
-            text = "nobody is allowed, so no seed is sent"
+            text = "no recipient is allowed, so no seed is sent"
             yield Check("recipients", "ok", text, "add allowed_recipients: […]")
     if any(api.url == SANDBOX for api in (target.checkmarket, target.expoints) if api is not None):
         yield _sandbox(chosen)
@@ -210,7 +210,7 @@ class _Api(Struct, frozen=True):
     """Each address that gets credentials → the hosts that may, and who else is trusted."""
     ask: Callable[[], tuple[float | None, list[Check]]]
     may_write: str
-    """What cannot be told of the right to write."""
+    """What is unknown of the right to write."""
 
 
 def check_account_access(chosen: Chosen, settings: CheckMarket) -> Iterator[Check]:
@@ -354,7 +354,7 @@ def check_journal(chosen: Chosen) -> Iterator[Check]:
     if mode == "verify-full":
         yield ok("journal host", "it proves its name by a certificate (sslmode=verify-full)")
     elif mode:
-        text = f"anybody on the way may be it, or read along (sslmode={mode})"
+        text = f"another host may pose as it, or read along (sslmode={mode})"
         mend = "write sslmode=verify-full, with sslrootcert=FILE of its authority"
         yield not_checkable("journal host", text, mend)
     if is_file:
@@ -370,7 +370,7 @@ def check_journal(chosen: Chosen) -> Iterator[Check]:
     apis = (chosen.target.checkmarket, chosen.target.expoints)
     if is_file and any(needs_credentials(api.url) for api in apis if api is not None):
         mend = "add journal: to the target: {env: NAME} of a postgresql:// address, or git+branch:NAME"
-        if chosen.environment.in_ci:
+        if chosen.environment.access.in_ci:
             text = "in CI a file is gone after the run, and seeds are not sent"
             yield problem("journal sharing", text, mend)
         else:

@@ -93,11 +93,6 @@ class Environment(Struct, frozen=True):
     """Account → its pace in this run, one for all targets that are on it."""
 
     @property
-    def in_ci(self) -> bool:
-        """Whether the run is unattended."""
-        return self.access.in_ci
-
-    @property
     def access(self) -> Access:
         """What the operator lets this run reach."""
         return Access.of(self.environ)

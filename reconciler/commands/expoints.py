@@ -152,7 +152,7 @@ class ExpointsSession(Struct, frozen=True, dict=True):
             for f in findings
             if f.severity is Severity.ERROR
         ]
-        if self.session.environment.in_ci and is_real(self.settings.url) and target.journal is None:
+        if self.session.environment.access.in_ci and is_real(self.settings.url) and target.journal is None:
             why = "in CI a journal that outlives the run must be declared: add journal: to the target"
             blocks.append(Block("no-journal", why))
         return blocks

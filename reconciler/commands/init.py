@@ -227,7 +227,7 @@ def _real_target(accounts: Accounts) -> Iterator[str]:
         if needs_credentials(accounts.expoints):
             oauth = "# or oauth: {token_url, client_id, client_secret}"
             yield f"      token: {{env: {_TOKEN}}}           {oauth}"
-        advice = "# nobody yet: add mailboxes of your own before a seed"
+        advice = "# none yet: add mailboxes of your own before a seed"
         yield f"      allowed_recipients: []                 {advice}"
     yield "    limits: {resets: 0, deletes: 0, updates: 30%}  # what one run may do; these are the defaults"
 
@@ -236,7 +236,7 @@ _SANDBOX = """\
 # The workspace: where resources live, and what a run may do there. Every other YAML file here declares some.
 version: 1
 default_target: sandbox
-undeclared: reset                            # a field that nobody declares goes back to the server's default
+undeclared: reset                            # an undeclared field goes back to the server's default
 
 targets:
   sandbox:                                   # embedded emulator of the APIs: no account, no network

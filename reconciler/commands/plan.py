@@ -71,7 +71,7 @@ def plan(selection: Selection, options: PlanOptions, console: Console, environme
         if file:
             write_document(file, f"{json_text(plan_document(planned))}\n")
             console.say(f"Written to {visible(str(options.out))}, fingerprint {planned.fingerprint}.")
-        report(planned)
+        report.reported.append(planned)
     # Only the form that is asked for is made: of a large plan, the other one takes its time.
     if console.as_json:
         console.result("", plan_document(planned))

@@ -69,20 +69,16 @@ class Reporting(Struct):
     exit: Exit = Exit.DONE
     reported: list[Reported] = field(default_factory=list)
 
-    def __call__(self, reported: Reported) -> None:
-        """Add the report of one more target."""
-        self.reported.append(reported)
-
     def interim(self, reported: Reported) -> None:
         """Add the report of one more target, and write every file, marked as unfinished."""
-        self(reported)
+        self.reported.append(reported)
         self._write_all([*self.reported, Stopped.underway(self.verb, self.target)])
 
     def failures(self, ends: Sequence[TargetEnd]) -> None:
         """Add the targets that have no plan and no end."""
         for end in ends:
             if end.error:
-                self(Stopped(self.verb, end.target, end.error, end.exit))
+                self.reported.append(Stopped(self.verb, end.target, end.error, end.exit))
 
     def stop(self, error: BaseException) -> None:
         """Add what ended the run before its time."""
@@ -94,7 +90,7 @@ class Reporting(Struct):
             why = _INTERRUPTED
         else:
             why = f"the program broke: {type(error).__name__}"
-        self(Stopped(self.verb, self.target, why, exit, problems))
+        self.reported.append(Stopped(self.verb, self.target, why, exit, problems))
 
     def finish(self) -> None:
         """Write every file for the last time, and what a step of GitHub Actions writes."""

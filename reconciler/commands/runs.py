@@ -11,8 +11,8 @@ from pathlib import Path
 from msgspec import Struct, field
 
 from reconciler import __version__
+from reconciler.clock import Clock
 from reconciler.commands.console import Console
-from reconciler.commands.environment import Environment
 from reconciler.commands.journal import open_to_write
 from reconciler.commands.session import Session, tenant_account
 from reconciler.config.settings import needs_credentials
@@ -93,7 +93,7 @@ def open_run(
     """
     environ, folder = session.environment.environ, session.workspace.folder
     with open_to_write(session) as journal:
-        if journal.is_new and session.environment.in_ci and needs_credentials(session.checkmarket.url):
+        if journal.is_new and session.environment.access.in_ci and needs_credentials(session.checkmarket.url):
             console.warn(
                 "the journal is brand-new: nothing is known of earlier runs. If this machine is thrown away "
                 "after the run, so is what it writes down: declare a journal: that outlives it on the target"
@@ -115,7 +115,7 @@ def open_run(
             fingerprint="" if digests is None else fingerprint_of(digests),
             digests=tuple(digests or ()),
         )
-        number = _begin(journal, start, lock, session.environment, console)
+        number = _begin(journal, start, lock, session.environment.clock, console)
         run = OpenRun(journal, number, session.account)
         try:
             yield run
@@ -130,20 +130,19 @@ def open_run(
                 console.warn(f"{reason}. Run {number} stays open in the journal; the next one will end it.")
 
 
-def _begin(journal: Journal, start: RunStart, lock: Lock, environment: Environment, console: Console) -> int:
+def _begin(journal: Journal, start: RunStart, lock: Lock, clock: Clock, console: Console) -> int:
     """Begin the run as soon as its accounts are free, within the time that the lock allows."""
-    deadline = environment.clock.monotonic() + lock.timeout
-    waits = False
+    deadline, waits = clock.monotonic() + lock.timeout, False
     while True:
         try:
             return journal.begin_run(start)
         except Held as error:
-            if environment.clock.monotonic() >= deadline:
+            if clock.monotonic() >= deadline:
                 raise
             if not waits:
                 console.say(f"Waiting: {error}")
             waits = True
-        environment.clock.sleep(POLL_SECONDS)
+        clock.sleep(POLL_SECONDS)
 
 
 # The variables of GitHub, GitLab, Azure Pipelines, Jenkins and of a login, each with the best one first.

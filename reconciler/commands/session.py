@@ -104,21 +104,8 @@ def chosen_target(workspace: Workspace[Seed], name: str | None) -> Target:
 
 def check_target_is_named(selection: Selection, environment: Environment) -> None:
     """Check that an unattended run names the target that it writes to. Errors: `UsageError`."""
-    if selection.target is None and environment.in_ci:
+    if selection.target is None and environment.access.in_ci:
         raise UsageError("in CI the target that is written to must be named: add --target")
-
-
-def selected(
-    workspace: Workspace[Seed], target: Target, selection: Selection
-) -> tuple[tuple[Declared, ...], tuple[Seed, ...]]:
-    """Return what `only` names and `exclude` does not. `UsageError` for a glob that matches nothing."""
-    declared, seeds = workspace.declared[target.name], workspace.seeds[target.name]
-    keys = [*(one.key for one in declared), *(seed.key for seed in seeds)]
-    for glob in (*selection.only, *selection.exclude):
-        if not any(matches(key, glob) for key in keys):
-            why = "" if target.checkmarket else "; it has no checkmarket: section, so only seeds live on it"
-            raise UsageError(f"nothing declared on target {target.name} is called {glob}{why}")
-    return chosen_keys(declared, selection.parts), chosen_keys(seeds, selection.parts)
 
 
 def chosen_keys(declared: Sequence[Keyed], parts: Sequence[Globs]) -> tuple[Keyed, ...]:
@@ -139,18 +126,23 @@ def open_target(
 ) -> Iterator[Session]:
     """Open the selected target of a workspace that is loaded; its connections close with the block.
 
-    An interrupt ends every wait in it, in any thread.
+    An interrupt ends every wait in it, in any thread. Errors: `UsageError` for a glob that matches nothing.
     """
     target = chosen_target(workspace, selection.target)
-    declared, seeds = selected(workspace, target, selection)
+    declared, seeds = workspace.declared[target.name], workspace.seeds[target.name]
+    keys = [*(one.key for one in declared), *(seed.key for seed in seeds)]
+    for glob in (*selection.only, *selection.exclude):
+        if not any(matches(key, glob) for key in keys):
+            why = "" if target.checkmarket else "; it has no checkmarket: section, so only seeds live on it"
+            raise UsageError(f"nothing declared on target {target.name} is called {glob}{why}")
     settings = target.checkmarket
     with interruptible(environment) as environment:
         opened = partial(
             Session,
             workspace=workspace,
             target=target,
-            declared=declared,
-            seeds=seeds,
+            declared=chosen_keys(declared, selection.parts),
+            seeds=chosen_keys(seeds, selection.parts),
             environment=environment,
             parts=selection.parts,
         )
@@ -379,7 +371,7 @@ def _check_untracked(folder: Path, names: Sequence[str], shown: Path, environmen
     """Raise `Refused` where git tracks one of these names in a folder, or something in it, in any case.
 
     Where there is no git, or no repository around the folder, nothing is known to be tracked. None of the
-    repository's settings is read, as they may be anybody's. Two processes.
+    repository's settings is read, as they may come from others. Two processes.
     """
     place = place_of(folder, environment.environ)
     if place is None or not (place.git_dir / "index").exists():
@@ -396,7 +388,7 @@ def _check_untracked(folder: Path, names: Sequence[str], shown: Path, environmen
         return
     if is_tracked:
         raise Refused(
-            f"git tracks {shown}, so what it says was sent and reviewed may come from anybody who can change "
-            f"the repository, and is not believed. Move it away, and take it out: "
+            f"git tracks {shown}, so what it says was sent and reviewed may come from everyone who can "
+            f"change the repository, and is not believed. Move it away, and take it out: "
             f"git rm -r --cached '{shown}'"
         )
