@@ -1,15 +1,10 @@
 """The one way to git: every git process of the tool is started here, and none runs what a file names.
 
 Files of a workspace can look like a repository and name programs for git to run. So the repository is found
-here and handed to git by name, nothing that looks like a bare one is accepted on the way, and:
-
-- what only reads (`--since`, the commit of a run) sees the objects and refs of a repository under settings
-  that are made here; those of the repository itself are not read, so nothing in them can act;
-- the journal in a branch needs the remote and credentials of the checkout, so git reads its settings there.
-  `reconciler.commands.journal` allows that for the checkout in which the user stands, and no other;
-- no process fetches missing objects by itself, only three commands may use a transport, and only https, ssh
-  and paths of this machine;
-- git gets a list of known variables from the environment, which has none of the tool's credentials.
+here and handed to git by name, and nothing that looks like a bare one is accepted on the way. What only reads
+(`--since`, the commit of a run) reads none of the repository's settings; only the journal in a branch does,
+for its remote and credentials, and only in the checkout in which the user stands. Three commands may use a
+transport, and git gets a list of known variables, among them none of the tool's credentials.
 """
 
 from __future__ import annotations
@@ -130,7 +125,7 @@ _LONGEST_LINK, _MOST_LINKS = 4096, 40
 
 
 class Said(Struct, frozen=True):
-    """The result of a git command. `code` is its exit code; -1 where the command was killed."""
+    """The result of a git command. `code` is its exit code, or -1 if it was killed."""
 
     code: int
     out: bytes
@@ -157,9 +152,8 @@ class Said(Struct, frozen=True):
 class Git(Redacted, frozen=True):
     """Runs git in one folder, on the repository `git_dir`; without one only commands that need none work.
 
-    `environ` is the environment of the tool, of which git gets what it needs. `settings` are more settings,
-    and go to git in its environment: they may hold an address with a password, and stand in no list of
-    processes. `ssh` is the command for ssh, empty for git's own choice.
+    `settings` go to git in its environment, for they may hold an address with a password. `ssh` is the
+    command for ssh, empty for git's own choice.
     """
 
     shown: ClassVar = ("folder", "git_dir")
@@ -172,12 +166,10 @@ class Git(Redacted, frozen=True):
     patience: float = PATIENCE
 
     def __call__(self, *arguments: str, fed: bytes = b"", most: int = MOST_OUTPUT) -> Said:
-        """Run a command with `fed` as its input, and return its result, a failure too.
+        """Run a command with `fed` as its input: no shell, prompt or hook. Return its result, a failure too.
 
-        There is no shell, no prompt and no hook. A command that does not end, or says more than `most` bytes,
-        is ended with everything that it has started.
-
-        Raises `UsageError` if there is no git or no such folder.
+        One that does not end, or says more than `most` bytes, is killed with everything that it has started.
+        Errors: `UsageError` if there is no git or no such folder.
         """
         import subprocess  # here, for a check of files needs no process and is to start fast
 
@@ -264,8 +256,8 @@ class Git(Redacted, frozen=True):
 class Checkout(Redacted, frozen=True):
     """The repository around a folder, and the git that runs in it.
 
-    `top` is the folder with `.git`, `git_dir` what that is or leads to, `common` the folder that holds what
-    all work trees of the repository share, and `prefix` the way from the top to the folder, empty at the top.
+    `top` is the folder with `.git`, `git_dir` what that is or leads to, `common` what all work trees share,
+    and `prefix` the way from the top to the folder, empty at the top.
     """
 
     shown: ClassVar = ("top", "git_dir", "common", "prefix")
@@ -294,9 +286,9 @@ class Checkout(Redacted, frozen=True):
         raise UsageError(f"git knows no commit {ref}{why}")
 
     def settings_of_remotes(self) -> Mapping[str, str]:
-        """Return the settings of git that name remotes: of several addresses the first, else the last value.
+        """Return the settings that name remotes: of several addresses the first, else the last value.
 
-        Errors: `UsageError` where a file of the checkout, which a change can bring, says how to reach one.
+        Errors: `UsageError` where a file of the checkout says how to reach one.
         """
         found: dict[str, str] = {}
         listed = self.git("config", "--null", "--list", "--show-scope", "--show-origin").out
@@ -317,15 +309,12 @@ class Checkout(Redacted, frozen=True):
 
     @contextmanager
     def folder_at(self, commit: str, most: int) -> Iterator[Path | None]:
-        """Yield a temporary copy of the folder as it stood at a commit, gone when the block ends.
+        """Yield a temporary copy of the folder as it stood at a commit; `None` where it did not exist.
 
-        It holds files and no links: a link to a file of the folder becomes a copy of that file, and any other
-        link is left out, as is what a dot hides. Files of more than `most` bytes are as long, and empty.
-        `None` where the folder did not exist at that commit.
-
-        Errors: `UsageError` for names that no folder can hold side by side, for a link of the name of a file
-        of a workspace that leads out of the folder or to nothing, for too much of everything, and where git
-        lacks a file.
+        A link to a file of the folder becomes a copy of that file; other links, and what a dot hides, are
+        left out. Files of more than `most` bytes are as long, and empty. Errors: `UsageError` for names that
+        exclude each other, a YAML link that leads to no file of the folder, too much of everything, a missing
+        object.
         """
         listed = self._entries(commit)
         if listed is None:
@@ -384,20 +373,17 @@ class Checkout(Redacted, frozen=True):
                 raise UsageError(f"{link!a} is a link that leads out of the workspace, or to no file in it")
         if sum(min(size, most) for *_, size in wanted.values()) > _MOST_BYTES:
             raise UsageError(f"its files are larger than {_MOST_BYTES // 1_000_000} MB together")
-        small = {path: entry for path, entry in wanted.items() if entry[2] <= most}
         for path, (*_, size) in wanted.items():
             (top / path).parent.mkdir(parents=True, exist_ok=True)
-            if path not in small:
-                with (top / path).open("xb") as file_:
-                    file_.truncate(size)
+            with (top / path).open("xb") as made:
+                made.truncate(size)
+        small = {path: entry for path, entry in wanted.items() if entry[2] <= most}
         for path, content in self._contents(small, commit):
-            with (top / path).open("xb") as file_:
-                file_.write(content)
+            (top / path).write_bytes(content)
 
     def _contents(self, entries: Mapping[str, Entry], commit: str) -> Iterator[tuple[str, bytes]]:
         """Yield the contents of files and links by path, asked for in portions that are not too large."""
-        portions: list[list[str]] = []
-        total = 0
+        portions, total = list[list[str]](), 0
         for path, (*_, size) in entries.items():
             if not portions or total + size > _PORTION or len(portions[-1]) == _MOST_FILES:
                 portions.append([])
@@ -428,10 +414,9 @@ class Checkout(Redacted, frozen=True):
 
 
 def top_of(folder: Path, environ: Mapping[str, str]) -> Path | None:
-    """Return the nearest folder at or above `folder` that has a `.git`, `None` where none has one.
+    """Return the nearest folder at or above `folder` that has a `.git`, up to GIT_CEILING_DIRECTORIES.
 
-    GIT_CEILING_DIRECTORIES ends the way up. Errors: `UsageError` for a folder on the way that looks like a
-    bare repository.
+    Errors: `UsageError` for a folder on the way that looks like a bare repository.
     """
     real = folder.resolve()
     listed = environ.get("GIT_CEILING_DIRECTORIES", "").split(os.pathsep)
@@ -446,10 +431,7 @@ def top_of(folder: Path, environ: Mapping[str, str]) -> Path | None:
 
 
 def check_not_bare(folder: Path) -> None:
-    """Return if git would not take a folder for a bare repository. Errors: `UsageError` if it would.
-
-    Such a folder brings settings of git along, which name programs, and git reads them where it is started.
-    """
+    """Check that git would not take a folder for a bare repository. Errors: `UsageError`."""
     has_parts = os.path.lexists(folder / "objects") and os.path.lexists(folder / "refs")
     if os.path.lexists(folder / "HEAD") and (has_parts or os.path.lexists(folder / "commondir")):
         raise UsageError(
@@ -460,11 +442,11 @@ def check_not_bare(folder: Path) -> None:
 
 
 def find_repository(folder: Path, environ: Mapping[str, str]) -> Checkout:
-    """Return where the repository around a folder is. One process, and more where it lies in another one.
+    """Return where the repository around a folder is.
 
-    Errors: `UsageError` where there is none that git can read and trusts, for a folder on the way that looks
-    like a bare repository, and for a repository laid around files that an outer one tracks.
-    A submodule, a work tree or a clone inside of a checkout is no such thing.
+    Errors: `UsageError` where there is none that git can read and trusts, as in `top_of`, and for a
+    repository laid around files that an outer one tracks, unlike a submodule, a work tree or a clone in a
+    checkout.
     """
     top = top_of(folder, environ)
     if top is None:
@@ -541,8 +523,8 @@ _KEPT_SETTINGS = (
 def without_settings(place: Checkout) -> Iterator[Checkout]:
     """Yield it with a git that reads a repository's objects and refs, and none of its settings.
 
-    It works in a temporary folder that leads to them, with settings made here. So no version of git runs
-    anything that they name, and none fetches what a partial clone lacks, for it knows of no promisor.
+    It works in a temporary folder that leads to them, so nothing that the settings name runs, and nothing
+    that a partial clone lacks is fetched.
     """
     environ = place.git.environ
     with TemporaryDirectory(prefix="reconciler-git-") as name:
@@ -649,16 +631,12 @@ def trouble(said: Said, otherwise: Refused | UsageError | None = None) -> Refuse
 
 
 def quiet_ssh(environ: Mapping[str, str], configured: str) -> str:
-    """Return the command with which ssh never asks. `configured` is git's core.sshCommand, or empty.
-
-    Empty where GIT_SSH names a program: it stays in charge, for it takes no options of ours.
-    """
+    """Return a command for ssh that never asks, by core.sshCommand of git; empty where GIT_SSH rules."""
     command = environ.get("GIT_SSH_COMMAND") or configured
     if not command and environ.get("GIT_SSH"):
         return ""
-    command = command or "ssh"
     option = "-batch" if "plink" in command.lower() else "-o BatchMode=yes"
-    return f"{command} {option}"
+    return f"{command or 'ssh'} {option}"
 
 
 def masked(text: str) -> str:

@@ -70,7 +70,9 @@ def runs(verb: Callable[..., Command | None]) -> Callable[..., int | None]:
 
 def _console(options: dict[str, Any]) -> Console:
     from reconciler.commands.console import Console
+    from reconciler.render.values import COLOURED, PLAIN
 
+    is_read = sys.stdout is not None and sys.stdout.isatty()
     plain = options["no_color"] or bool(os.environ.get("NO_COLOR")) or os.environ.get("TERM") == "dumb"
     return Console(
         as_json=options["format"] == "json",
@@ -78,7 +80,7 @@ def _console(options: dict[str, Any]) -> Console:
         verbose=options["verbose"] > 0,
         very_verbose=options["verbose"] > 1,
         logs_json=options["log_format"] == "json",
-        colour=sys.stdout is not None and sys.stdout.isatty() and not plain and options["format"] == "text",
+        paint=COLOURED if is_read and not plain and options["format"] == "text" else PLAIN,
     )
 
 

@@ -10,12 +10,10 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, TextIO, TypeVar
 
 from msgspec import Struct, field
-from msgspec.structs import replace
 
 from reconciler.clock import Clock, SystemClock
 from reconciler.errors import Exit, Refused
 from reconciler.render.values import (
-    COLOURED,
     PLAIN,
     Level,
     Paint,
@@ -49,16 +47,12 @@ class Console(Struct, eq=False):
     quiet: bool = False
     verbose: bool = False
     very_verbose: bool = False
-    colour: bool = False
+    paint: Paint = PLAIN
+    """The colours of the result: none where it is not read on a terminal."""
     logs_json: bool = False
     """Whether everything on stderr is one JSON object a line."""
     clock: Clock = field(default_factory=SystemClock)
     lock: threading.Lock = field(default_factory=threading.Lock)
-
-    @property
-    def paint(self) -> Paint:
-        """The colours of this console: none where the result is not read on a terminal."""
-        return COLOURED if self.colour else PLAIN
 
     def result(self, text: str, document: object) -> None:
         """Print the result of the command: the text, or the document where JSON was asked for."""
@@ -68,11 +62,6 @@ class Console(Struct, eq=False):
         """Print a part of the result that comes before its end; JSON has one document, at the end."""
         if not self.as_json:
             print(text, end="\n\n", file=self.stdout, flush=True)
-
-    @property
-    def without_parts(self) -> Console:
-        """The same console, for work that prints its result as a whole, at its end."""
-        return replace(self, as_json=True)
 
     def show_before_asking(self, text: str) -> None:
         """Print what a question is about: on stdout as a part of the result, with JSON on stderr."""
@@ -125,10 +114,7 @@ class Console(Struct, eq=False):
         return not self.quiet and (self.logs_json or self.very_verbose)
 
     def command(self, line: str) -> None:
-        """Write a command to the runner of a CI, which reads it in the log as elsewhere.
-
-        It is never taken for a line of the log: those begin with a brace, and it begins with two colons.
-        """
+        """Write a command to the runner of a CI; unlike a line of the log it begins with two colons."""
         self._write(line)
 
     def _log(self, level: Level, event: str, text: str, fields: Mapping[str, Any]) -> None:
@@ -237,10 +223,7 @@ _MANY = 200
 
 
 class Pool(Struct, frozen=True):
-    """Calls a function for many items on a bounded number of threads; an `engine.kind.Mapper`.
-
-    `per_minute` is how many requests an account allows, None where that is not known.
-    """
+    """Calls a function for many items on a few threads, an `engine.kind.Mapper`; `per_minute` is the pace."""
 
     workers: int
     console: Console
@@ -249,10 +232,7 @@ class Pool(Struct, frozen=True):
     def __call__(
         self, function: Callable[[Item], Result], items: Sequence[Item], label: str
     ) -> Sequence[Result]:
-        """Return one result for each item, in their order. The first error starts nothing more and is raised.
-
-        Says beforehand how many requests many items take, and for how long the account's pace lets that last.
-        """
+        """Return one result for each item, as `each`; say beforehand how long very many items will take."""
         if len(items) > _MANY:
             minutes = (len(items) - 1) // self.per_minute if self.per_minute else 0
             lasting = f", at least {minutes} min at {self.per_minute} a minute" if minutes else ""
@@ -270,10 +250,7 @@ def random_id() -> str:
 
 
 class Requests:
-    """Counts every attempt on any target, and logs it; safe for use by many threads.
-
-    Without a log nothing is formatted and no id is made.
-    """
+    """Counts every attempt on any target, and logs it where there is a log; safe for use by many threads."""
 
     def __init__(self, console: Console, make_id: Callable[[], str] = random_id) -> None:
         self._console = console

@@ -30,7 +30,6 @@ from reconciler.commands.session import (
     connection_to,
     holds,
     read_key,
-    sandbox_file,
     state_folder,
 )
 from reconciler.commands.validate import files_schema
@@ -318,7 +317,7 @@ def _clock(subject: str, server_time: float | None, now: float) -> Check:
 
 
 def _sandbox(chosen: Chosen) -> Check:
-    path = sandbox_file(chosen.workspace.folder, chosen.target.name)
+    path = state_folder(chosen.workspace.folder) / f"sandbox-{chosen.target.name}.db"
     name = shown(path, chosen.environment.folder)
     try:
         check_state_folder(chosen.workspace.folder, chosen.environment, make=False)

@@ -34,10 +34,8 @@ _CRASH_POINT = re.compile(r"(request|journal):([1-9][0-9]{0,6}):(before|after)")
 class CrashSwitch:
     """Ends the process with SIGKILL at a named point, as a power cut would. Empty: never. For many threads.
 
-    `request:17:before` is right before the 17th request leaves, `request:17:after` when it was answered or
-    has failed; `journal:5:before` and `journal:5:after` lie around the 5th write to the journal. Tests set
-    it in `RECONCILER_CRASH_AT`, to prove that the next run finds what was lost. Raises `UsageError` for any
-    other text.
+    `request:17:before` is right before the 17th request leaves, `journal:5:after` after the 5th write to the
+    journal. Tests set it in `RECONCILER_CRASH_AT`. Errors: `UsageError` for any other text.
     """
 
     def __init__(self, point: str = "") -> None:
@@ -126,10 +124,7 @@ class CuttableClock:
 
 @contextmanager
 def interruptible(environment: Environment) -> Iterator[Environment]:
-    """Yield the environment with a clock that an interrupt cuts before it breaks into the block.
-
-    So threads that wait for an account's allowance delay nothing that waits for them.
-    """
+    """Yield the environment with a clock that an interrupt cuts, so that no thread goes on waiting."""
     clock = CuttableClock(environment.clock)
     with _on_interrupt(clock.cut, breaks=True):
         yield replace(environment, clock=clock)
@@ -145,10 +140,7 @@ def noticed_interrupts() -> Iterator[threading.Event]:
 
 @contextmanager
 def deferred_interrupts(act: Callable[[], None]) -> Iterator[None]:
-    """Call `act` for every interrupt while the block runs, instead of breaking into it.
-
-    Whatever else an interrupt does outside of the block still happens, and after `act`.
-    """
+    """Call `act` for every interrupt while the block runs, then the handlers from before; break in never."""
     with _on_interrupt(act, breaks=False):
         yield
 

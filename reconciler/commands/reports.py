@@ -54,10 +54,9 @@ class ReportFile(Struct, frozen=True):
 
 
 class Reporting(Struct):
-    """The reports of one run, each written when it begins, whenever a target is done, and at the end.
+    """The reports of one run, written when it begins, whenever a target is done, and at the end.
 
-    Until then each says that the run has not ended, so that none is taken for more than it is.
-    `exit` is an error once one could not be written.
+    Until then each says that the run has not ended. `exit` is an error once one could not be written.
     """
 
     verb: str

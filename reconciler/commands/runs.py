@@ -192,5 +192,5 @@ def commit(environ: Mapping[str, str], folder: Path) -> str:
         return _first(environ, _COMMIT)
 
 
-def _first(environ: Mapping[str, str], names: tuple[str, ...]) -> str:
+def _first(environ: Mapping[str, str], names: Sequence[str]) -> str:
     return next((value for name in names if (value := environ.get(name, ""))), "")

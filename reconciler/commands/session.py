@@ -124,9 +124,9 @@ def open_session(selection: Selection, environment: Environment) -> Iterator[Ses
 def open_target(
     workspace: Workspace[Seed], selection: Selection, environment: Environment
 ) -> Iterator[Session]:
-    """Open the selected target of a workspace that is loaded; its connections close with the block.
+    """Open the selected target of a workspace; its connections close with the block, its waits on interrupt.
 
-    An interrupt ends every wait in it, in any thread. Errors: `UsageError` for a glob that matches nothing.
+    Errors: `UsageError` for a glob that matches nothing.
     """
     target = chosen_target(workspace, selection.target)
     declared, seeds = workspace.declared[target.name], workspace.seeds[target.name]
@@ -189,11 +189,7 @@ def read_key(secret: SecretReference | None, environment: Environment) -> str:
 
 
 def connection_to(chosen: Chosen, url: str, account: str, bounds: Bounds) -> Connection:
-    """Return how the requests of this run reach one API of a target, or its embedded sandbox.
-
-    `account` names what has one pace in the run. A request is reported past the point at which a crash test
-    may end the process after it.
-    """
+    """Return how this run reaches an API of a target, or its sandbox; `account` names what has one pace."""
     from reconciler.http.api import Connection
 
     environment, name = chosen.environment, chosen.target.name
@@ -246,9 +242,8 @@ def account_name(target: str, settings: CheckMarket) -> str:
 def account_in_journal(target: str, settings: CheckMarket, master_key: str) -> str:
     """Return the name under which the journal knows an account: the same however the files call its key.
 
-    One account has one master key (vendor example "getting started"), and no documented call names it, so the
-    key identifies the account, by a hash that is slow to try (scrypt, RFC 7914: 16 MB a time). A text shorter
-    than any such key could be guessed even so: that, and a server on this machine, goes by `account_name`.
+    The master key identifies it (vendor example "getting started"), by a hash that is slow to try (scrypt,
+    RFC 7914). A text so short that it could be guessed, and a server on this machine, go by `account_name`.
     """
     if not needs_credentials(settings.url) or len(master_key) < _SHORTEST_KEY:
         return account_name(target, settings)
@@ -320,42 +315,30 @@ def state_folder(folder: Path) -> Path:
     return (top if (top / ".git").exists() else top.parent) / STATE
 
 
-def sandbox_file(folder: Path, target: str) -> Path:
-    """Return where the sandbox of a target keeps its state, whether it is there or not."""
-    return state_folder(folder) / f"sandbox-{target}.db"
-
-
 def private_sandbox(folder: Path, target: str, environment: Environment) -> Path:
     """Return where the sandbox of a target keeps its state; makes the folder.
 
-    Raises `UsageError` if that cannot be done, and `Refused` where another user or the repository can have
-    put there what is found.
+    Errors: `UsageError`; `Refused` where another user or the repository can have put there what is found.
     """
     try:
         check_state_folder(folder, environment, make=True)
     except OSError as error:
         own = state_folder(folder)
         raise UsageError(f"{own} must be a folder that can be written: {error.strerror}") from error
-    path = sandbox_file(folder, target)
+    path = state_folder(folder) / f"sandbox-{target}.db"
     private_database(path)
     return path
 
 
 def check_state_folder(folder: Path, environment: Environment, *, make: bool) -> None:
-    """Check that `.reconciler/`, if it is there, is this user's alone, and nothing of the repository.
-
-    With `make` it is made. Raises `Refused` where it is not, and `OSError` where it cannot be made or seen.
-    """
+    """Check that `.reconciler/`, made with `make`, is this user's alone. Errors: `Refused`, `OSError`."""
     own = state_folder(folder)
     if private_folder(own, make=make):
         _check_untracked(own.parent, [own.name], own, environment)
 
 
 def check_journal_file(path: Path, folder: Path, environment: Environment) -> None:
-    """Check the place of a journal's file that an operator has named. Raises `Refused`.
-
-    Inside of the checkout no link may lead there, and git may track none of its files.
-    """
+    """Check that no link in the checkout leads to the journal, and git tracks none of it: else `Refused`."""
     top = checkouts_of(folder)[-1]
     named = Path(os.path.normpath(folder.resolve() / path))
     if named.is_relative_to(top) and (folder / path).parent.resolve() != named.parent:
@@ -368,11 +351,7 @@ def check_journal_file(path: Path, folder: Path, environment: Environment) -> No
 
 
 def _check_untracked(folder: Path, names: Sequence[str], shown: Path, environment: Environment) -> None:
-    """Raise `Refused` where git tracks one of these names in a folder, or something in it, in any case.
-
-    Where there is no git, or no repository around the folder, nothing is known to be tracked. None of the
-    repository's settings is read, as they may come from others. Two processes.
-    """
+    """Raise `Refused` where git tracks one of these names, in any case; none of its settings is read."""
     place = place_of(folder, environment.environ)
     if place is None or not (place.git_dir / "index").exists():
         return

@@ -41,7 +41,7 @@ from reconciler.render.status import (
     status_document,
     status_text,
 )
-from reconciler.render.values import json_text
+from reconciler.render.values import PLAIN, json_text
 
 
 class Form(StrEnum):
@@ -82,13 +82,13 @@ def status(
                 console.complain(f"target {one.target}: {error}")
         return one.exit, None
 
-    ends = for_each_target(targets, selection, visit, console.without_parts, environment)
+    ends = for_each_target(targets, selection, visit, replace(console, as_json=True), environment)
     statuses = [
         found.get(end.target) or TargetStatus(end.target, error=end.error, exit=end.exit) for end in ends
     ]
     now = environment.clock.now()
     if file:
-        write_document(file, f"{_text(form, statuses, now, replace(console, colour=False))}\n", "status")
+        write_document(file, f"{_text(form, statuses, now, replace(console, paint=PLAIN))}\n", "status")
     console.result(_text(form, statuses, now, console), status_document(statuses, now))
     pending = detailed_exitcode and any(status.is_pending for status in statuses)
     return Exit.gravest([*(status.exit for status in statuses), *([Exit.PENDING] if pending else [])])
