@@ -51,9 +51,7 @@ ANSWERED = (
             "too-much",
             id="many files together",
         ),
-        pytest.param(
-            {"a.yaml": seeds(ANSWERED + "]"), "f": "x" * 4_900_000}, "answers-too-large", id="answers"
-        ),
+        pytest.param({"a.yaml": seeds(ANSWERED), "f": "x" * 4_900_000}, "answers-too-large", id="answers"),
     ],
 )
 def test_files_that_unfold_are_refused_before_they_do(
