@@ -22,7 +22,7 @@ JUMPS = [-400 * 86_400.0, -3600.0, 3600.0, 400 * 86_400.0]
 
 
 class Jumping(FakeClock):
-    """A clock whose wall time somebody sets while it runs; what it measures is right."""
+    """A clock whose wall time is set while it runs; what it measures is right."""
 
     offset = 0.0
 
@@ -85,7 +85,7 @@ def test_both_forms_of_retry_after_are_obeyed(world: FaultWorld, struck: str, st
 
 @pytest.mark.parametrize("form", ["40000", formatdate(START + 40_000, usegmt=True)], ids=["seconds", "date"])
 @pytest.mark.parametrize(("struck", "says", "exit"), [(PUT, "skipped", 7), (ADD, "refused", 7)])
-def test_nobody_sleeps_until_tomorrow(
+def test_no_run_sleeps_until_tomorrow(
     world: FaultWorld, struck: str, says: str, exit: int, form: str
 ) -> None:
     task = SENDING if struck == ADD else UPDATING
@@ -202,20 +202,22 @@ class Meanwhile:
 
 DAY, UNTIMED = 86_400.0, Variants(date="absent")
 MEANWHILE = {
-    "the time passed, and nobody came": Meanwhile(),
-    "the time passed, and everybody came": Meanwhile(comes=True),
+    "the time passed, and no customer came": Meanwhile(),
+    "the time passed, and every customer came": Meanwhile(comes=True),
     "this machine's clock was set forward": Meanwhile(
         comes=True, passes=0, forward=DAY, before=LATE, later=LATE
     ),
-    "this machine's clock was set forward, and everybody came": Meanwhile(comes=True, passes=0, forward=DAY),
+    "this machine's clock was set forward, and every customer came": Meanwhile(
+        comes=True, passes=0, forward=DAY
+    ),
     "only the tenant's clock was set forward": Meanwhile(passes=0, later=Variants(clock_ahead_seconds=DAY)),
     "the tenant's clock was set back": Meanwhile(later=Variants(clock_behind_seconds=DAY)),
-    "the tenant's clock was wrong all the time, and nobody came": Meanwhile(
+    "the tenant's clock was wrong all the time, and no customer came": Meanwhile(
         before=Variants(clock_behind_seconds=DAY), later=Variants(clock_behind_seconds=DAY)
     ),
-    "the tenant tells no time, and nobody came": Meanwhile(before=UNTIMED, later=UNTIMED),
-    "the tenant tells no time, and everybody came": Meanwhile(True, before=UNTIMED, later=UNTIMED),
-    "the tenant told no time before, and nobody came": Meanwhile(before=UNTIMED),
+    "the tenant tells no time, and no customer came": Meanwhile(before=UNTIMED, later=UNTIMED),
+    "the tenant tells no time, and every customer came": Meanwhile(True, before=UNTIMED, later=UNTIMED),
+    "the tenant told no time before, and no customer came": Meanwhile(before=UNTIMED),
     "a cache on the way answers as before the batch": Meanwhile(
         comes=True, before=Variants(proxy_cache_seconds=DAY), later=Variants(proxy_cache_seconds=DAY)
     ),

@@ -334,25 +334,23 @@ def test_each_attempt_is_recorded_with_its_times_and_its_query_without_texts() -
 
 
 @pytest.mark.parametrize(
-    ("name", "said", "told"),
+    ("name", "said", "is_one"),
     [
-        ("X-Request-ID", "0HMV-1:2", "0HMV-1:2"),
-        ("Request-Id", "|a.b_1.", "|a.b_1."),
-        ("x-ms-request-id", "7f9c", "7f9c"),
-        ("X-Request-ID", "someone@example.com", ""),
-        ("X-Request-ID", "with blanks", ""),
-        ("X-Request-ID", "a" * 129, ""),
-        ("X-Request-ID", f"before-{SECRET}-after", ""),
-        ("X-Other", "7f9c", ""),
+        *(
+            ("X-Request-ID", "0HMV-1:2", True),
+            ("Request-Id", "|a.b_1.", True),
+            ("x-ms-request-id", "7f", True),
+        ),
+        *(("X-Request-ID", said, False) for said in ("someone@example.com", "with blanks", "a" * 129)),
+        *(("X-Request-ID", f"before-{SECRET}-after", False), ("X-Other", "7f9c", False)),
     ],
 )
-def test_the_servers_id_is_recorded_where_it_is_one(name: str, said: str, told: str) -> None:
+def test_the_servers_id_is_recorded_where_it_is_one(name: str, said: str, is_one: bool) -> None:
     seen: list[Attempt] = []
-    with door(
-        Answering((200, {name: said})), headers={"X-Key": Secret(SECRET)}, on_request=seen.append
-    ) as api:
+    server, own = Answering((200, {name: said})), {"X-Key": Secret(SECRET)}
+    with door(server, headers=own, on_request=seen.append) as api:
         api.request("GET", "/x")
-    assert seen[0].server_id == told
+    assert seen[0].server_id == (said if is_one else "")
 
 
 # What may be read of an answer, and what is shown of a secret.

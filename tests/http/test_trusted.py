@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import pytest
 
 from reconciler.access import Access
@@ -119,43 +121,27 @@ def test_every_other_host_is_refused_with_the_line_to_set(host: str) -> None:
     assert str(caught.value).isascii()
 
 
+USERINFO = ["https://api.checkmarket.com@evil.example/", "https://evil.example\\@api.checkmarket.com"]
+USERINFO += ["https://api.checkmarket.com\\@evil.example", "https://name:hunter22@api.checkmarket.com"]
+NONE = ["", "sandbox:", "api.checkmarket.com", "ftp://api.checkmarket.com", "https://"]
+NONE += ["https://a..checkmarket.com", "https://*.checkmarket.com", f"https://{'a' * 64}.checkmarket.com"]
+ENDINGS = ["%2eevil.example", ":99999", "?top=1", "#x", "\n"]
+PAGES = ["https://documentation.expoints.nl/external/Help/Api/POST-api-v3-customer-add"]
+PAGES += ["https://api-eu.agileresearch.medallia.com/docs/api/v3"]
+
+
 @pytest.mark.parametrize(
-    ("urls", "error", "words"),
+    ("error", "words", "urls"),
     [
-        (
-            (
-                "https://api.checkmarket.com@evil.example/",
-                "https://evil.example\\@api.checkmarket.com",
-                "https://api.checkmarket.com\\@evil.example",
-                "https://name:hunter22@api.checkmarket.com",
-            ),
-            Refused,
-            "no name and password",
-        ),
-        (
-            (
-                *("", "sandbox:", "api.checkmarket.com", "ftp://api.checkmarket.com", "https://"),
-                *("https://a..checkmarket.com", "https://*.checkmarket.com"),
-                *("https://api.checkmarket.com%2eevil.example", "https://api.checkmarket.com:99999"),
-                *("https://api.checkmarket.com?top=1", "https://api.checkmarket.com#x"),
-                *("https://api.checkmarket.com\n", f"https://{'a' * 64}.checkmarket.com"),
-            ),
-            UsageError,
-            "no address of an API",
-        ),
-        (
-            (
-                "https://documentation.expoints.nl/external/Help/Api/POST-api-v3-customer-add",
-                "https://api-eu.agileresearch.medallia.com/docs/api/v3",
-            ),
-            Refused,
-            r"documentation.*https://acme\.expoints\.nl",
-        ),
-        (("http://api.acme.example",), Refused, "https only"),
+        (Refused, "no name and password", USERINFO),
+        (UsageError, "no address of an API", NONE),
+        (UsageError, "no address of an API", [f"https://api.checkmarket.com{ending}" for ending in ENDINGS]),
+        (Refused, r"documentation.*https://acme\.expoints\.nl", PAGES),
+        (Refused, "https only", ["http://api.acme.example"]),
     ],
 )
 def test_what_is_no_address_of_an_api_is_said_to_be_none(
-    urls: tuple[str, ...], error: type[Exception], words: str
+    error: type[Exception], words: str, urls: Sequence[str]
 ) -> None:
     for url in urls:
         with pytest.raises(error, match=words) as caught:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from hypothesis import assume, given
+from hypothesis import given
 from hypothesis import strategies as st
 
 from reconciler.engine.change import Plan
@@ -10,7 +10,7 @@ from reconciler.engine.classify import FieldClass
 from reconciler.engine.outcome import Result
 from reconciler.engine.plan import Review, reviewed
 from tests.properties.situations import situations
-from tests.properties.world import Situation, World, edit, edits
+from tests.properties.world import Situation, World, edited
 
 
 def drawn_part(data: st.DataObject, plan: Plan) -> frozenset[str]:
@@ -47,16 +47,13 @@ def test_of_any_plan_exactly_the_reviewed_part_is_applied(situation: Situation, 
 def test_the_digest_is_of_what_is_overwritten_and_of_nothing_that_is_kept(
     situation: Situation, data: st.DataObject
 ) -> None:
-    """Somebody else's edit of a set, reset or removed field makes another change of it, and of no other.
+    """Another person's edit of a set, reset or removed field makes another change of it, and of no other.
 
     An edit of a kept field makes none, nor does the time that passes between two plans.
     """
     with World(situation) as world:
-        plan = world.plan(situation)
-        candidates = edits(plan, FieldClass.SET, FieldClass.RESET, FieldClass.REMOVED, FieldClass.KEPT)
-        assume(candidates)
-        change, view = data.draw(st.sampled_from(candidates))
-        edit(world, change, view)
+        classes = (FieldClass.SET, FieldClass.RESET, FieldClass.REMOVED, FieldClass.KEPT)
+        plan, change, view, _ = edited(world, situation, data, *classes)
         again = world.plan(situation)
     if view.cls is FieldClass.KEPT:
         assert again.digests == plan.digests

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from datetime import date
 from typing import Any
 
-from hypothesis import assume, given
+from hypothesis import given
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
@@ -20,7 +20,7 @@ from reconciler.engine.plan import Consent
 from reconciler.sandbox import Fault
 from tests.properties.files import all_lines, paths_told_of, with_lines
 from tests.properties.situations import RESOURCE, drawn, fault_lists, situations
-from tests.properties.world import Report, Situation, World, edit, edits, shown_value, stored_value
+from tests.properties.world import Report, Situation, World, edited, shown_value, stored_value
 
 Configs = Mapping[int, Mapping[str, Any]]
 
@@ -127,20 +127,18 @@ def test_only_the_flag_for_its_key_hides_a_configuration(situation: Situation, n
     assert sum(not body["IsReusable"] for body in bodies) == len(told)
 
 
-# What somebody else did between plan and apply is not overwritten.
+# What another person did between plan and apply is not overwritten.
 
 
 @given(situations(), st.data())
-def test_a_field_that_somebody_changed_since_the_plan_is_not_overwritten(
+def test_a_field_that_was_changed_since_the_plan_is_not_overwritten(
     situation: Situation, data: st.DataObject
 ) -> None:
     """A set, reset or removed field that is not what the plan saw makes its change stale; others go on."""
     with World(situation) as world:
-        plan = world.plan(situation)
-        candidates = edits(plan, FieldClass.SET, FieldClass.RESET, FieldClass.REMOVED)
-        assume(candidates)
-        change, view = data.draw(st.sampled_from(candidates))
-        id = edit(world, change, view)
+        plan, change, _, id = edited(
+            world, situation, data, FieldClass.SET, FieldClass.RESET, FieldClass.REMOVED
+        )
         before, report, after = world.configs(), world.apply(plan), world.configs()
     assert before[id] == after[id]
     results = {outcome.key: outcome.result for outcome in report.outcomes}
@@ -151,16 +149,12 @@ def test_a_field_that_somebody_changed_since_the_plan_is_not_overwritten(
 
 
 @given(situations(), st.data())
-def test_a_kept_field_that_somebody_changed_since_the_plan_is_sent_as_just_read(
+def test_a_kept_field_that_was_changed_since_the_plan_is_sent_as_just_read(
     situation: Situation, data: st.DataObject
 ) -> None:
-    """What somebody else wrote into a kept field is still there after the apply, and it is mentioned."""
+    """What another person wrote into a kept field is still there after the apply, and it is mentioned."""
     with World(situation) as world:
-        plan = world.plan(situation)
-        candidates = edits(plan, FieldClass.KEPT)
-        assume(candidates)
-        change, view = data.draw(st.sampled_from(candidates))
-        id = edit(world, change, view)
+        plan, change, view, id = edited(world, situation, data, FieldClass.KEPT)
         before, report, after = world.configs(), world.apply(plan), world.configs()
     (warnings,) = [outcome.warnings for outcome in report.outcomes if outcome.key == change.key]
     group, *rest = world.kind.by_path[view.path].member

@@ -12,7 +12,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, NamedTuple, Self
 
-from hypothesis import note
+from hypothesis import assume, note
+from hypothesis import strategies as st
 from msgspec import Struct, field
 from msgspec.structs import asdict, replace
 
@@ -144,7 +145,7 @@ class World:
         return {id: document["Config"] for id, document in self.documents().items()}
 
     def edit(self, id: int, member: Member, value: Json) -> None:
-        """Let somebody else change a member, behind the back of everybody."""
+        """Let another person change a member, unseen."""
         with self.state.transaction() as documents:
             document = documents.get(CONFIGS, id)
             assert document is not None
@@ -186,24 +187,28 @@ EDITS: dict[str, Json] = {
     "first_row": 99,
     "field_delimiter": "#",
     "default_language_code": "pt",
-    "name": "Renamed by somebody else",
+    "name": "Renamed by another",
 }
 
 
-def edits(plan: Plan, *classes: FieldClass) -> list[tuple[Change, FieldView]]:
-    """Return the fields of these classes that somebody else could change under an update of the plan."""
-    return [
+def edited(
+    world: World, situation: Situation, data: st.DataObject, *classes: FieldClass
+) -> tuple[Plan, Change, FieldView, int]:
+    """Plan, then let another person change a field of these classes under an update, and its cache expire.
+
+    Returns the plan, whose and which field it is, and the id.
+    """
+    plan = world.plan(situation)
+    candidates = [
         (change, view)
         for change in plan.changes
         if change.id is not None
         for view in change.fields
         if view.cls in classes and view.path in EDITS
     ]
-
-
-def edit(world: World, change: Change, view: FieldView) -> int:
-    """Let somebody else change a field, and the server's cache forget what was before; return whose."""
+    assume(candidates)
+    change, view = data.draw(st.sampled_from(candidates))
     assert change.id is not None
     world.edit(change.id, world.kind.by_path[view.path].member, EDITS[view.path])
     world.clock.sleep(world.variants.read_cache_seconds)
-    return change.id
+    return plan, change, view, change.id
