@@ -47,7 +47,7 @@ def document_of(out: str) -> Any:
     document = json.loads(out)
     kinds = {"plan": "fingerprint", "report": "customers_in_doubt", "status": "at"}
     kind = next((kind for kind, member in kinds.items() if member in document), "")
-    if "targets" in document and kind in ("report", ""):
+    if "targets" in document and "resources" not in document and kind in ("report", ""):
         kind = "reports" if kind else "plans"
     if kind and "restored_run" not in document:  # a restore says more than an apply
         assert [error.message for error in _validator(kind).iter_errors(document)] == []
