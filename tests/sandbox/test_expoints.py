@@ -384,18 +384,6 @@ def test_a_wrong_type_is_400(tenant: Tenant, body: Json, path: str) -> None:
     assert tenant.count() == 3
 
 
-@pytest.mark.parametrize(("when", "mailed"), [("before", []), ("after", [EMAIL])])
-def test_a_lost_answer_says_nothing_about_the_mail(
-    open_tenant: OpenTenant, when: str, mailed: list[str]
-) -> None:
-    """D, status table: 408, 500 and 503 do not say whether the batch was taken (I)."""
-    fault = f"POST /external/api/v3/customer/add:1:{when}:status=503"
-    tenant = open_tenant(faults=(fault,))
-    assert tenant.add(EMAIL).status_code == 503
-    assert (tenant.mailed(), tenant.count(EMAIL)) == (mailed, len(mailed))
-    assert [seen.fault for seen in tenant.sandbox.state.requests()] == [fault, None]
-
-
 # Who is mailed, and when.
 
 
