@@ -230,19 +230,6 @@ def writer(server: Server, database: str) -> Iterator[psycopg.Connection[Any]]:
         yield admin
 
 
-def test_a_journal_that_is_held_by_another_process_is_refused_in_the_end(
-    server: Server, database: str, address: str, clock: FakeClock
-) -> None:
-    with open_at(address, clock):
-        pass
-    with Journal(PostgresqlLog(address, patience=0.01), clock) as journal:
-        with writer(server, database):
-            assert list(journal.runs()) == []  # reading goes on meanwhile
-            with pytest.raises(Refused, match="in use by another process"):
-                journal.begin_run(run_start())
-        journal.begin_run(run_start())
-
-
 def test_a_connection_that_was_lost_between_two_transactions_is_made_anew(
     server: Server, database: str, journal: Journal
 ) -> None:

@@ -9,12 +9,16 @@ from threading import Barrier
 
 import pytest
 
-from reconciler.errors import Held
-from reconciler.journal.entries import DeliveryState, Ending
+from reconciler.errors import Held, Refused
+from reconciler.journal import postgresql
+from reconciler.journal.entries import DeliveryState, Ending, Log
+from reconciler.journal.journal import Journal
+from reconciler.journal.postgresql import PostgresqlLog
 from reconciler.journal.rules import counting
+from reconciler.journal.sqlite import SqliteLog
 from tests.clock import FakeClock
 
-from .backends import open_at, path_of, read_at
+from .backends import inside, open_at, path_of, read_at
 from .conftest import Reopen
 from .programs import CONTESTS, go, heard, started
 from .runs import ACCOUNT as API
@@ -38,6 +42,23 @@ def test_a_process_that_is_killed_while_it_writes_takes_nothing_with_it(
     with open_at(sql_address, clock) as journal:
         journal.intend(shipment("bob"))
         assert standings(journal) == {"ann": DeliveryState.INTENDED, "bob": DeliveryState.INTENDED}
+
+
+def test_a_journal_that_another_process_writes_to_is_read_and_in_the_end_refuses_to_be_written(
+    sql_address: str, clock: FakeClock
+) -> None:
+    log: Log
+    if sql_address.startswith("sqlite:"):
+        log, begin = SqliteLog(path_of(sql_address), make=True, patience=0), "BEGIN IMMEDIATE"
+    else:
+        log, begin = PostgresqlLog(sql_address, 0.01), f"SELECT pg_advisory_xact_lock({postgresql._LOCK})"
+    with Journal(log, clock) as journal:
+        with inside(sql_address) as other:
+            other.execute(begin)
+            assert list(journal.runs()) == []
+            with pytest.raises(Refused, match="in use by another process"):
+                journal.begin_run(run_start())
+        journal.begin_run(run_start())
 
 
 def test_whenever_a_process_is_killed_all_that_it_was_told_is_written_and_no_half(

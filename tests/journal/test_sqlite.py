@@ -160,19 +160,6 @@ def test_what_may_not_be_written_can_be_read_and_is_refused(
         opened(folder_of_an_ordinary_user / "other.db", clock)
 
 
-def test_a_journal_that_is_held_by_another_process_is_refused_in_the_end(
-    kept: Path, clock: FakeClock
-) -> None:
-    log = SqliteLog(kept, patience=0)
-    with Journal(log, clock) as journal, closing(sqlite3.connect(kept, isolation_level=None)) as other:
-        other.execute("BEGIN IMMEDIATE")
-        assert len(counting(journal.past(ACCOUNT, SEED))) == 200  # reading goes on meanwhile
-        with pytest.raises(Refused, match="in use by another process"):
-            journal.intend(shipment("ann"))
-        other.rollback()
-        journal.intend(shipment("ann"))
-
-
 def test_a_disk_that_is_full_is_told_and_takes_nothing_with_it(sqlite: str) -> None:
     with started("fill_up", sqlite) as process:
         written, reason = int(heard(process)), heard(process)
