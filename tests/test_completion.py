@@ -11,7 +11,6 @@ from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).parent.parent
 SHELLS = {
     # Each is given the line in WORDS, the last word unfinished, and prints one candidate a line.
     "bash": """
@@ -52,82 +51,75 @@ def completed(shell: str, line: str, folder: Path, **environ: str) -> list[str]:
     return ended.stdout.split()
 
 
-@pytest.fixture
-def folder(tmp_path: Path) -> Path:
-    shutil.copytree(ROOT / "configs", tmp_path / "configs")
-    return tmp_path
-
-
-@pytest.mark.parametrize("shell", SHELLS)
-@pytest.mark.parametrize(
-    ("line", "offered"),
-    [
-        ("reconciler|plan|--target|", ["production", "sandbox"]),
-        ("reconciler|show|news", ["newsletter-be", "newsletter-nl"]),
-        ("reconciler|sch", ["schema"]),
-    ],
-)
-def test_verbs_targets_and_keys_complete(shell: str, line: str, offered: list[str], folder: Path) -> None:
-    assert completed(shell, line, folder) == offered
+IN_EVERY_SHELL = [
+    ("plan|--target|", ["production", "sandbox"]),
+    ("show|news", ["newsletter-be", "newsletter-nl"]),
+    ("sch", ["schema"]),
+]
 
 
 @pytest.mark.parametrize(
-    ("line", "offered"),
+    ("shell", "line", "offered"),
     [
-        ("show|import_configs.w", ["import_configs.welcome"]),
-        ("plan|--only|o", ["onboarding-smoke"]),
-        ("plan|--only|w", ["welcome"]),
-        ("apply|--allow-hide|o", []),
-        ("apply|--recreate|wel", ["welcome"]),
-        ("seeds|preview|", ["onboarding-smoke"]),
-        ("seeds|send|w", []),
-        ("doctor|--target|s", ["sandbox"]),
-        ("plan|--format|j", ["json"]),
+        *((shell, *one) for shell in SHELLS for one in IN_EVERY_SHELL),
+        ("bash", "show|import_configs.w", ["import_configs.welcome"]),
+        ("bash", "plan|--only|o", ["onboarding-smoke"]),
+        ("bash", "plan|--only|w", ["welcome"]),
+        ("bash", "apply|--allow-hide|o", []),
+        ("bash", "apply|--recreate|wel", ["welcome"]),
+        ("bash", "seeds|preview|", ["onboarding-smoke"]),
+        ("bash", "seeds|send|w", []),
+        ("bash", "doctor|--target|s", ["sandbox"]),
+        ("bash", "plan|--format|j", ["json"]),
     ],
 )
-def test_what_completes_is_what_the_place_is_for(line: str, offered: list[str], folder: Path) -> None:
-    assert completed("bash", f"reconciler|{line}", folder) == offered
+def test_what_completes_is_what_the_place_is_for(
+    shell: str, line: str, offered: list[str], workspace: Path
+) -> None:
+    assert completed(shell, f"reconciler|{line}", workspace) == offered
 
 
-def test_the_workspace_that_is_named_counts_and_without_one_nothing_is_offered(folder: Path) -> None:
-    (folder / "configs").rename(folder / "surveys")
-    assert completed("bash", "reconciler|plan|--target|", folder) == []
+def test_the_workspace_that_is_named_counts_and_without_one_nothing_is_offered(workspace: Path) -> None:
+    (workspace / "configs").rename(workspace / "surveys")
+    assert completed("bash", "reconciler|plan|--target|", workspace) == []
     both = ["production", "sandbox"]
-    assert completed("bash", "reconciler|plan|--workspace|surveys|--target|", folder) == both
-    assert completed("bash", "reconciler|plan|--target|", folder, RECONCILER_WORKSPACE="surveys") == both
+    assert completed("bash", "reconciler|plan|--workspace|surveys|--target|", workspace) == both
+    assert completed("bash", "reconciler|plan|--target|", workspace, RECONCILER_WORKSPACE="surveys") == both
 
 
 @pytest.mark.parametrize("broken", ["targets: [", "\x00", "targets: {sandbox: 1}\nimport_configs: 3"])
-def test_files_that_are_wrong_offer_what_can_be_read_and_say_nothing(broken: str, folder: Path) -> None:
-    (folder / "configs" / "broken.yaml").write_text(broken)
-    assert completed("bash", "reconciler|plan|--target|", folder) == ["production", "sandbox"]
-    assert "welcome" in completed("bash", "reconciler|show|", folder)
+def test_files_that_are_wrong_offer_what_can_be_read_and_say_nothing(broken: str, workspace: Path) -> None:
+    (workspace / "configs" / "broken.yaml").write_text(broken)
+    assert completed("bash", "reconciler|plan|--target|", workspace) == ["production", "sandbox"]
+    assert "welcome" in completed("bash", "reconciler|show|", workspace)
 
 
 OBEYED = (
-    "x;touch ran",
-    "x$(touch ran)",
-    "x`touch ran`",
-    "x\nimport_configs.y",
-    "x\x1b[31m",
-    "*",
-    "-x",
-    "x y",
-    "",
+    *(
+        "x;touch ran",
+        "x$(touch ran)",
+        "x`touch ran`",
+        "x\nimport_configs.y",
+        "x\x1b[31m",
+        "*",
+        "-x",
+        "x y",
+        "",
+    ),
 )
 
 
 @pytest.mark.parametrize("line", ["show|", "show|import_configs.", "plan|--target|", "seeds|preview|"])
-def test_what_a_shell_would_obey_is_not_offered(line: str, folder: Path) -> None:
+def test_what_a_shell_would_obey_is_not_offered(line: str, workspace: Path) -> None:
     """Bash puts it into the line as it is, and a person who sees their own command presses Enter."""
-    before = completed("bash", f"reconciler|{line}", folder)
+    before = completed("bash", f"reconciler|{line}", workspace)
     for section in ("targets", "import_configs", "customer_seeds", "x;touch ran"):
         text = json.dumps({section: {name: {} for name in OBEYED}})
-        (folder / "configs" / f"{section}.yaml").write_text(text)
-    assert completed("bash", f"reconciler|{line}", folder) == before != []
+        (workspace / "configs" / f"{section}.yaml").write_text(text)
+    assert completed("bash", f"reconciler|{line}", workspace) == before != []
 
 
-def test_completing_imports_no_more_than_reading_the_files_needs(folder: Path) -> None:
+def test_completing_imports_no_more_than_reading_the_files_needs(workspace: Path) -> None:
     program = (
         "import atexit, sys; from reconciler.cli import main\n"
         "names = lambda: {name.split('.')[0] for name, module in sys.modules.items() if module}\n"
@@ -137,6 +129,6 @@ def test_completing_imports_no_more_than_reading_the_files_needs(folder: Path) -
     line = {"COMP_WORDS": "reconciler plan --target ", "COMP_CWORD": "3"}
     environ = {**os.environ, **line, "_RECONCILER_COMPLETE": "bash_complete"}
     command = [sys.executable, "-c", program]
-    ended = subprocess.run(command, cwd=folder, env=environ, capture_output=True, text=True)
+    ended = subprocess.run(command, cwd=workspace, env=environ, capture_output=True, text=True)
     assert ended.stdout.splitlines() == ["plain,production", "plain,sandbox"]
     assert not {"pydantic", "httpx", "deepdiff", "flask", "sqlite3"} & set(ended.stderr.split())

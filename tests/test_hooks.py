@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import re
 import shlex
-import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -14,18 +13,17 @@ from typing import Any
 import pytest
 from ruamel.yaml import YAML
 
+from tests.conftest import ROOT
 from tests.hostile.planting import planted
 
-ROOT = Path(__file__).parent.parent
 HOOKS = {hook["id"]: hook for hook in YAML(typ="safe", pure=True).load(ROOT / ".pre-commit-hooks.yaml")}
 OUT_OF_ORDER = "import_configs:\n  a:\n    email_is_required: true\n    # its name\n    name: A\n"
 
 
 @pytest.fixture
-def repository(tmp_path: Path) -> Path:
-    subprocess.run(["git", "init", "--quiet"], cwd=tmp_path, check=True)
-    shutil.copytree(ROOT / "configs", tmp_path / "configs")
-    return tmp_path
+def repository(workspace: Path) -> Path:
+    subprocess.run(["git", "init", "--quiet"], cwd=workspace, check=True)
+    return workspace
 
 
 def run(id: str, repository: Path, *args: str) -> subprocess.CompletedProcess[str]:
@@ -66,10 +64,8 @@ def test_fmt_changes_a_file_which_is_what_makes_a_commit_fail(repository: Path) 
     file = repository / "configs" / "a.yaml"
     file.write_text(OUT_OF_ORDER)
     assert run("reconciler-fmt", repository).returncode == 0
-    assert (
-        file.read_text()
-        == "import_configs:\n  a:\n    # its name\n    name: A\n    email_is_required: true\n"
-    )
+    ordered = "import_configs:\n  a:\n    # its name\n    name: A\n    email_is_required: true\n"
+    assert file.read_text() == ordered
 
 
 @pytest.mark.parametrize("hook", HOOKS.values(), ids=HOOKS)

@@ -11,7 +11,8 @@ from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).parent.parent
+from tests.conftest import ROOT
+
 README = (ROOT / "README.md").read_text("utf-8")
 COMMANDS = re.findall(r"```sh\n(.*?)\n```", README, re.DOTALL)
 
@@ -41,19 +42,16 @@ def run(command: str, folder: Path, path: Path) -> str:
     return ended.stdout
 
 
-def test_every_command_prints_what_the_readme_shows(tmp_path: Path) -> None:
-    shutil.copytree(ROOT / "configs", tmp_path / "configs")
-    drafts = tmp_path / "drafts"
-    drafts.mkdir()
-    (drafts / "reconciler.yaml").write_text(
-        'version: 1\ntargets: {sandbox: {checkmarket: {url: "sandbox:"}}}\n'
-    )
+def test_every_command_prints_what_the_readme_shows(workspace: Path) -> None:
+    (workspace / "drafts").mkdir()
+    text = 'version: 1\ntargets: {sandbox: {checkmarket: {url: "sandbox:"}}}\n'
+    (workspace / "drafts/reconciler.yaml").write_text(text)
     steps = list(transcripts())
     assert len(steps) >= 5
     for command, output in steps:
         if command.startswith("cat "):
-            (tmp_path / command.removeprefix("cat ")).write_text(output, "utf-8")
-        assert timeless(run(command, tmp_path, Path(sys.executable).parent)) == timeless(output)
+            (workspace / command.removeprefix("cat ")).write_text(output, "utf-8")
+        assert timeless(run(command, workspace, Path(sys.executable).parent)) == timeless(output)
 
 
 def sources() -> list[str]:

@@ -21,7 +21,7 @@ def made(tmp_path: Path) -> Repository:
 
 
 def files_at(folder: Path, ref: str = "HEAD") -> dict[str, bytes]:
-    """Return the files of a folder as they stood at a commit; a copy never holds a link."""
+    """Return the files of a folder at a commit. The copy holds no link, and is gone afterwards."""
     with (
         open_repository(folder, ENVIRON) as repository,
         repository.folder_at(repository.commit(ref), MOST) as copy,
@@ -29,7 +29,10 @@ def files_at(folder: Path, ref: str = "HEAD") -> dict[str, bytes]:
         assert copy is not None, "there was no such folder"
         found = list(copy.rglob("*"))
         assert not any(path.is_symlink() for path in found)
-        return {path.relative_to(copy).as_posix(): path.read_bytes() for path in found if path.is_file()}
+        files = {path.relative_to(copy).as_posix(): path.read_bytes() for path in found if path.is_file()}
+    assert not copy.parent.exists()
+    assert not repository.git.folder.exists()
+    return files
 
 
 def commit_of(folder: Path, ref: str, environ: Mapping[str, str] = ENVIRON) -> str:
@@ -65,11 +68,11 @@ def test_the_files_of_a_folder_are_as_they_stood(made: Repository, where: str) -
 
 
 def test_many_files_come_in_portions(made: Repository) -> None:
-    for number in range(520):
-        write(made.folder, f"{number}.yaml", f"content {number}\n")
+    files = {f"{number}.yaml": f"content {number}\n".encode() for number in range(520)}
+    for name, content in files.items():
+        write(made.folder, name, content)
     made.commit()
-    found = files_at(made.folder)
-    assert found == {f"{number}.yaml": f"content {number}\n".encode() for number in range(520)}
+    assert files_at(made.folder) == files
 
 
 def test_a_file_that_is_too_large_is_as_long_and_empty(made: Repository) -> None:
@@ -154,11 +157,6 @@ def test_a_folder_outside_of_any_repository_is_an_error(tmp_path: Path) -> None:
         commit_of(tmp_path, "HEAD", {**ENVIRON, "GIT_CEILING_DIRECTORIES": str(tmp_path.parent)})
 
 
-def test_without_git_it_is_said_that_git_is_needed(made: Repository) -> None:
-    with pytest.raises(UsageError, match="git cannot be run"):
-        commit_of(made.folder, "HEAD", {"PATH": str(made.folder)})
-
-
 def test_a_folder_that_was_not_there_is_told_apart(made: Repository) -> None:
     write(made.folder, "a.yaml")
     made.commit()
@@ -218,19 +216,6 @@ def test_a_work_tree_of_its_own_and_a_bundle_of_links_are_repositories_too(
     made.git("worktree", "add", "--quiet", str(tmp_path / "second tree"), "-b", "second")
     (tmp_path / "link").symlink_to(tmp_path / "second tree")
     assert files_at(tmp_path / "link/configs") == {"a.yaml": b"x"}
-
-
-def test_the_copy_is_gone_afterwards(made: Repository) -> None:
-    write(made.folder, "a.yaml")
-    made.commit()
-    with (
-        open_repository(made.folder, ENVIRON) as repository,
-        repository.folder_at(repository.commit("HEAD"), MOST) as copy,
-    ):
-        assert copy is not None
-        assert copy.exists()
-    assert not copy.parent.exists()
-    assert not repository.git.folder.exists()
 
 
 def test_content_that_git_lacks_is_told(made: Repository, tmp_path: Path) -> None:
