@@ -83,10 +83,7 @@ DAMAGES = (
     (BODY.format("'[' || bodies || ']'"), "a body of write 1 is damaged: "),
     (BODY.format("NULL"), "a body of write 1 is damaged: it is not text"),
     ("UPDATE entries SET entry = x'00ff' WHERE n = 3", "entry 3 is damaged: it is not text"),
-    (
-        "UPDATE entries SET run = NULL WHERE n = 3",
-        "entry 3 is damaged: .*another run",
-    ),
+    ("UPDATE entries SET run = NULL WHERE n = 3", "entry 3 is damaged: .*another run"),
     ("DELETE FROM entries WHERE n = 1", "entry 2 is damaged"),
     ("DELETE FROM entries WHERE n = 2", "entry 3 is damaged: there is no run 1 before it"),
 )

@@ -159,9 +159,7 @@ MISTAKES: Mapping[str, Mistake] = {
         f"{APPLY}::test_a_read_back_that_equals_the_old_body_when_patience_ends_is_in_doubt",
     ),
     "has no patience with a slow cache": Mistake(
-        "engine.apply:Run._is_over",
-        always(True),
-        f"{APPLY}::test_a_slow_cache_is_waited_for",
+        "engine.apply:Run._is_over", always(True), f"{APPLY}::test_a_slow_cache_is_waited_for"
     ),
     "says that all went well where only a part did": Mistake(
         "errors:Exit.gravest",
@@ -220,9 +218,7 @@ MISTAKES: Mapping[str, Mistake] = {
         f"{PLANNING}::TestDigest::test_another_value_set_overwritten_or_reset_is_another_change",
     ),
     "applies what was not reviewed": Mistake(
-        "engine.plan:Review.covers",
-        always(True),
-        f"{REVIEW}::test_exactly_what_was_reviewed_is_left_to_do",
+        "engine.plan:Review.covers", always(True), f"{REVIEW}::test_exactly_what_was_reviewed_is_left_to_do"
     ),
     "ignores the account of a plan file": Mistake(
         "commands.apply:Approval.check_files",
