@@ -16,7 +16,7 @@ import pytest
 from reconciler.errors import ApiError, BadAnswer, Declined, NoAnswer, Unreachable
 from reconciler.http.api import Api, Bounds, Connection
 from reconciler.http.messages import HEAVIEST, Budget, Secret
-from tests.hostile.answering import CONFIGS, Hostile, envelope, run
+from tests.hostile.answering import CONFIGS, Hostile, Seen, envelope, run
 from tests.hostile.looking import assert_harmless
 from tests.hostile.workspaces import write
 from tests.http.servers import VirtualClock, door, serving
@@ -49,6 +49,11 @@ def server(raw: str, **members: Any) -> Hostile:
     )
 
 
+def seen(folder: Path, server: Any, verb: str, *, as_json: bool = False) -> Seen:
+    """Run a verb against a server, where two configurations are declared."""
+    return run(write(folder, {"configs.yaml": CONFIGS}), server, verb, as_json=as_json)
+
+
 def answered(content: bytes, **headers: str) -> Any:
     with door(lambda _: httpx.Response(200, content=content, headers=headers)) as api:
         return api.request("GET", "/x").document
@@ -57,17 +62,13 @@ def answered(content: bytes, **headers: str) -> Any:
 @pytest.mark.parametrize("number", ["1e999", "-1e999", "1" * 400 + ".5"])
 @pytest.mark.parametrize("where", ["Unknown", "FirstRow", "Name", "SurveySettings"])
 def test_a_number_that_json_cannot_hold_is_refused(tmp_path: Path, number: str, where: str) -> None:
-    seen = run(
-        write(tmp_path, {"configs.yaml": CONFIGS}), server(number, **{where: "RAW"}), "plan", as_json=True
-    )
-    assert "a number that is too large" in seen.error
+    shown = seen(tmp_path, server(number, **{where: "RAW"}), "plan", as_json=True)
+    assert "a number that is too large" in shown.error
 
 
 def test_a_member_that_stands_twice_is_refused(tmp_path: Path) -> None:
-    twice = '{"InvitationDelayInDays": 1, "InvitationDelayInDays": 2}'
-    hostile = server(twice, SurveySettings="RAW")
-    seen = run(write(tmp_path, {"configs.yaml": CONFIGS}), hostile, "apply")
-    assert "a member stands twice" in seen.error
+    hostile = server('{"InvitationDelayInDays": 1, "InvitationDelayInDays": 2}', SurveySettings="RAW")
+    assert "a member stands twice" in seen(tmp_path, hostile, "apply").error
     assert not [request for request in hostile.asked if request.startswith("PUT")]
 
 
@@ -86,13 +87,7 @@ def test_half_of_a_character_goes_back_as_it_came() -> None:
 @pytest.mark.parametrize("verb", ["plan", "show", "apply"])
 @pytest.mark.parametrize("as_json", [False, True])
 def test_half_of_a_character_is_shown_harmlessly(tmp_path: Path, verb: str, as_json: bool) -> None:
-    seen = run(
-        write(tmp_path, {"configs.yaml": CONFIGS}),
-        server('"\\ud800\\u001b[2J"', Unknown="RAW"),
-        verb,
-        as_json=as_json,
-    )
-    assert seen.error == ""
+    assert not seen(tmp_path, server('"\\ud800\\u001b[2J"', Unknown="RAW"), verb, as_json=as_json).error
 
 
 @pytest.mark.parametrize("form", ["[", '{"a": '])
@@ -103,17 +98,15 @@ def test_a_document_is_at_most_100_deep(form: str) -> None:
         answered((form * 100 + "[1]" + closing * 100).encode())
 
 
-@pytest.mark.parametrize(
-    "member", ["ImportConfigId", "Name", "SurveySettings", "ColumnMappings", "IsReusable"]
-)
-@pytest.mark.parametrize(
-    "value", ["1", "1.5", "true", "null", "-7", '"1"', "[]", "[[]]", "{}", "[null, 1]", "9" * 4000]
-)
+VALUES = ("1", "1.5", "true", "null", "-7", '"1"', "[]", "[[]]", "{}", "[null, 1]", "9" * 4000)
+MEMBERS = ("ImportConfigId", "Name", "SurveySettings", "ColumnMappings", "IsReusable")
+
+
+@pytest.mark.parametrize("member", MEMBERS)
 @pytest.mark.parametrize("verb", ["show", "apply"])
-def test_a_member_of_another_type_ends_in_a_sentence(
-    tmp_path: Path, member: str, value: str, verb: str
-) -> None:
-    run(write(tmp_path, {"configs.yaml": CONFIGS}), server(value, **{member: "RAW"}), verb)
+def test_a_member_of_another_type_ends_in_a_sentence(tmp_path: Path, member: str, verb: str) -> None:
+    for value in VALUES:
+        seen(tmp_path, server(value, **{member: "RAW"}), verb)
 
 
 @pytest.mark.parametrize("coding", ["gzip", "x-gzip", "deflate", "GZIP"])
@@ -181,8 +174,7 @@ def test_an_absurd_date_in_a_header_is_an_error_of_the_api_and_no_bug(
         start_response("429 Too Many Requests", [(name, ABSURD_DATE)])
         return [b"{}"]
 
-    folder = write(tmp_path, {"resources.yaml": CONFIGS})
-    assert run(folder, server, verb).error
+    assert seen(tmp_path, server, verb).error
 
 
 OK = b"HTTP/1.1 200 OK\r\n"

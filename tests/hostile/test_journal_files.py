@@ -345,9 +345,8 @@ def test_the_first_sending_by_a_journal_that_others_do_not_see_is_told(
             write(tmp_path / name / "configs", sends_to("new@example.com"), SENDS % server.url)
         assert said("one", "plan").count(told) == 1
         assert told in said("one", "apply --target tenant --yes")
-        write(
-            tmp_path / "one" / "configs", sends_to("new@example.com", "newer@example.com"), SENDS % server.url
-        )
+        more = sends_to("new@example.com", "newer@example.com")
+        write(tmp_path / "one" / "configs", more, SENDS % server.url)
         assert told not in said("one", "plan")
         write(tmp_path / "other" / "configs", sends_to("newest@example.com"), SENDS % server.url)
         assert told in said("other", "plan")

@@ -101,6 +101,7 @@ def test_a_damaged_entry_is_named_and_nothing_is_written(world: World, damage: s
     assert len(world.writes) == before
 
 
+FIRST = "fact.batch.deliveries[0]"
 SENT_DAMAGES = (
     (
         "DELETE FROM entries WHERE entry ->> '$.fact.what' = 'batch'",
@@ -109,13 +110,12 @@ SENT_DAMAGES = (
     (setting("standing", "fact.standing", '"posted"'), "entry 4 is damaged: fact.standing: unknown word"),
     (setting("standing", "fact.batch", "7"), "entry 4 is damaged: there is no such delivery"),
     (setting("batch", "fact.batch.seed", "0"), "entry 3 is damaged: fact.batch.seed"),
-    (
-        setting("batch", "fact.batch.deliveries[0].customer", '"anybody"'),
-        "entry 3 is damaged: fact.batch.deliveries",
-    ),
-    (
-        setting("batch", "fact.batch.deliveries[0].baseline", "-1"),
-        "entry 3 is damaged: fact.batch.deliveries",
+    *(
+        (
+            setting("batch", f"fact.batch.deliveries[0].{member}", value),
+            "entry 3 is damaged: fact.batch.deliver",
+        )
+        for member, value in {"customer": '"anybody"', "baseline": "-1"}.items()
     ),
     (setting("batch", "fact.number", "2"), "entry 3 is damaged: batch 1 is missing"),
     (setting("batch", "at", "9e99"), "entry 3 is damaged: at"),

@@ -141,9 +141,7 @@ def test_every_guardrail_is_named_on_its_line_with_its_value_before_and_after(pl
 @pytest.mark.parametrize(
     ("form", "then"),
     [
-        ("text", "Target sandbox, account"),
-        ("markdown", "Target sandbox, account"),
-        ("html", "Target sandbox, account"),
+        *((form, "Target sandbox, account") for form in ("text", "markdown", "html")),
         ("github", "### Plan of"),
     ],
 )
@@ -168,12 +166,9 @@ def test_without_a_commit_to_compare_with_nothing_is_said(tmp_path: Path) -> Non
 
 def test_no_file_takes_out_of_every_body_what_can_be_declared(tmp_path: Path) -> None:
     members = ["SurveySettings", "ContactListId", "ColumnMappings.TargetColumnName"]
-    text = BEFORE.replace(
-        '{url: "sandbox:"}', f'{{url: "sandbox:", server_members: [{", ".join(members)}]}}', 1
-    )
-    write(tmp_path / "configs", {}, text)
+    account = f'{{url: "sandbox:", server_members: [{", ".join(members)}]}}'
+    write(tmp_path / "configs", {}, BEFORE.replace('{url: "sandbox:"}', account, 1))
     ended = reconciler(tmp_path, "plan")
     assert ended.exit == 1
-    assert all(
-        f"error[invalid-value] targets.sandbox: {one} is for the files" in ended.text for one in members
-    )
+    for one in members:
+        assert f"error[invalid-value] targets.sandbox: {one} is for the files" in ended.text
