@@ -46,11 +46,8 @@ def test_its_seeds_are_looked_at_and_sent_by_hand(world: SeedWorld) -> None:
     assert seeds_send("smoke", EVERYTHING, console, world.environment, again=True, yes=True) is Exit.DONE
 
 
-def test_what_lives_elsewhere_is_not_shown_and_the_reason_is_told(world: SeedWorld) -> None:
+def test_what_lives_elsewhere_is_neither_shown_nor_pruned_and_the_reason_is_told(world: SeedWorld) -> None:
     with pytest.raises(UsageError, match="has no checkmarket: section"):
         show("welcome", EVERYTHING, Screen().console(world.clock), world.environment)
-
-
-def test_there_is_nothing_to_prune_and_the_reason_is_told(world: SeedWorld) -> None:
     with pytest.raises(UsageError, match="no checkmarket: section to prune"):
         world.apply(selection=Selection(), consent=Consent(prune=True))

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from functools import partial
-from typing import Any
 
 import pytest
 
 from reconciler.commands.seeds import seeds_resolve
 from reconciler.commands.workspace import Selection
 from reconciler.errors import Exit
-from tests.seeds.world import DATA, JANE, JOHN, SeedWorld
+from tests.seeds.world import DATA, JANE, JOHN, SeedWorld, Step, apply, declare, happen, move, wait
 
 WELCOME = "import_configs:\n  welcome: {name: Welcome, email_is_required: true}\n"
 
@@ -32,37 +31,49 @@ def test_a_plan_sends_nothing_and_leaves_no_journal(world: SeedWorld) -> None:
     assert not world.journal.exists()
 
 
-def test_a_new_round_sends_again_and_an_old_one_does_not_come_back(world: SeedWorld) -> None:
-    for round in ("1", "2", "1"):
-        world.declare(JOHN, JANE, round=round)
-        world.apply()
-    assert world.mailed == [JANE, JANE, JOHN, JOHN]
+JOE = {"email": JOHN, "data": {**DATA, "First_name_customer": "Joe"}}
+NEW = "smoke+new@example.com"
+ON_CHANGE, ROUND_2, LOST = declare(send="on_change"), declare(round="2"), SeedWorld.lose_journal
+NEXT: dict[str, tuple[tuple[Step, ...], dict[str, int], list[str]]] = {
+    "a new round": ((apply(), ROUND_2), {"pending": 2}, [JOHN, JANE]),
+    "a round of before": ((apply(), ROUND_2, apply(), declare(round="1")), {"sent": 2}, []),
+    "another order and one more": ((apply(), declare(JANE, NEW, JOHN)), {"sent": 2, "pending": 1}, [NEW]),
+    "another spelling": (
+        (apply(), declare(JOHN.upper().replace("EXAMPLE.COM", "example.com"), JANE)),
+        *({"sent": 2}, []),
+    ),
+    "another key": ((apply(), move), {"sent": 2}, []),
+    "without its journal": ((apply(), LOST), {"found": 2}, []),
+    "without its journal, approved by hand": (
+        (declare(approve_automatically=False), apply(), LOST),
+        *({"found": 2}, []),
+    ),
+    "on change, of nothing": ((ON_CHANGE, apply(), ON_CHANGE), {"sent": 2}, []),
+    "on change, of one": (
+        (ON_CHANGE, apply(), declare(send="on_change", customers=[JOE, {"email": JANE}])),
+        *({"changed": 1, "sent": 1}, [JOHN]),
+    ),
+    "on change, of the batch": (
+        (ON_CHANGE, apply(), declare(send="on_change", batch_name="another")),
+        *({"changed": 2}, [JOHN, JANE]),
+    ),
+    "on change, of nothing but the day": (
+        (declare(send="on_change", end_date="+21d"), apply(), wait(3 * 86_400)),
+        *({"sent": 2}, []),
+    ),
+}
 
 
-def test_a_customer_that_is_added_is_the_only_one_that_is_sent(world: SeedWorld) -> None:
-    world.apply()
-    world.declare(JANE, "smoke+new@example.com", JOHN)
-    world.apply()
-    assert world.batches[1] == ["smoke+new@example.com"]
-
-
-def test_another_spelling_is_the_same_mailbox(world: SeedWorld) -> None:
-    world.apply()
-    world.declare(JOHN.upper().replace("EXAMPLE.COM", "example.com"), JANE)
-    world.apply()
-    assert len(world.posts) == 1
-
-
-@pytest.mark.parametrize("automatic", [True, False])
-def test_without_its_journal_nothing_is_sent_and_the_customers_are_found(
-    world: SeedWorld, automatic: bool
+@pytest.mark.parametrize(("steps", "states", "sent"), NEXT.values(), ids=NEXT)
+def test_the_next_apply_sends_what_is_due_and_the_one_after_it_nothing(
+    world: SeedWorld, steps: tuple[Step, ...], states: dict[str, int], sent: list[str]
 ) -> None:
-    world.declare(JOHN, JANE, approve_automatically=automatic)
-    world.apply()
-    world.lose_journal()
+    happen(world, *steps)
+    before = len(world.batches)
     end = world.apply()
-    assert (end.exit, end.states, end.counts) == (Exit.REFUSED, {"found": 2}, {})
-    assert len(world.posts) == 1
+    assert end.exit is (Exit.REFUSED if "found" in states else Exit.DONE)
+    assert (end.states, world.batches[before:]) == (states, [sent] if sent else [])
+    assert world.apply().counts == {}
 
 
 def test_what_was_found_stays_found_in_every_round_until_a_person_says_how_it_is(world: SeedWorld) -> None:
@@ -87,35 +98,6 @@ def test_only_who_has_customers_is_found(world: SeedWorld) -> None:
     assert (end.exit, end.states) == (Exit.REFUSED, {"found": 1, "pending": 1})
     assert world.batches[1] == [JANE]
     assert "smoke --again, which mails the 1 customer sent already once more" in world.plan()[1]
-
-
-JOE = {"email": JOHN, "data": {**DATA, "First_name_customer": "Joe"}}
-
-
-@pytest.mark.parametrize(
-    ("fields", "states", "batch"),
-    [
-        ({}, {"sent": 2}, []),
-        ({"customers": [JOE, {"email": JANE}]}, {"changed": 1, "sent": 1}, [JOHN]),
-        ({"batch_name": "another"}, {"changed": 2}, [JOHN, JANE]),
-    ],
-)
-def test_on_change_follows_the_declared_content_once(
-    world: SeedWorld, fields: dict[str, Any], states: dict[str, int], batch: list[str]
-) -> None:
-    world.declare(JOHN, JANE, send="on_change")
-    world.apply()
-    world.declare(JOHN, JANE, send="on_change", **fields)
-    end = world.apply()
-    assert (end.states, world.batches[1:]) == (states, [batch] if batch else [])
-    assert world.apply().counts == {}
-
-
-def test_a_relative_date_is_no_change_when_days_pass(world: SeedWorld) -> None:
-    world.declare(JOHN, JANE, send="on_change", end_date="+21d")
-    world.apply()
-    world.rest(3 * 86_400)
-    assert world.apply().counts == {}
 
 
 def test_once_does_not_send_what_changed_and_says_so(world: SeedWorld) -> None:

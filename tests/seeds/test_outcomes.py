@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any, get_args, get_type_hints
 
 import pytest
@@ -128,12 +127,3 @@ def test_more_than_200_customers_go_in_several_requests_in_the_order_of_the_file
     world.declare(*emails)
     assert world.apply().counts == {"sent": 401}
     assert world.batches == [emails[:200], emails[200:400], emails[400:]]
-
-
-def test_a_key_that_moved_is_not_sent_again(world: SeedWorld, tmp_path: Path) -> None:
-    world.apply()
-    (tmp_path / "configs" / "smoke.yaml").unlink()
-    world.declare(JOHN, JANE, key="renamed")
-    world.write("moved.yaml", "moved: {customer_seeds.smoke: customer_seeds.renamed}\n")
-    assert world.apply().states == {"sent": 2}
-    assert world.mailed == BOTH

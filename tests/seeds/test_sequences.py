@@ -15,7 +15,7 @@ from contextlib import ExitStack
 from functools import partial
 from pathlib import Path
 
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule
 
@@ -248,26 +248,3 @@ TestSequences.settings = settings(
     derandomize=bool(os.environ.get("CI")),
     suppress_health_check=[HealthCheck.too_slow],
 )
-
-
-LOST = st.sampled_from([[], [], [f"{ADD}:1:before:drop"], [f"{ADD}:1:after:drop"]])
-STEPS = st.tuples(st.sampled_from(["apply", "edit", "rest"]), LOST)
-
-
-@settings(max_examples=30, deadline=None, derandomize=bool(os.environ.get("CI")))
-@given(late=st.sampled_from([0.0, 1.0, LATEST]), steps=st.lists(STEPS, min_size=3, max_size=6))
-def test_edits_within_a_round_are_sent_once_each_and_told_truly(
-    late: float, steps: list[tuple[str, list[str]]]
-) -> None:
-    """The same machine, kept to what makes settling hard: edits, lost batches, customers that appear late."""
-    machine = Sequences()
-    try:
-        machine.begin(Variants(customers_appear_after_seconds=late), True, "on_change")
-        for what, faults in steps:
-            if what == "edit":
-                machine.edit(True)
-            if what == "rest":
-                machine.world.rest()
-            machine.apply(faults)
-    finally:
-        machine.teardown()

@@ -19,8 +19,9 @@ from tests.seeds.world import (
     apply,
     declare,
     happen,
-    rename,
+    move,
     set_to,
+    wait,
 )
 
 NOT_TAKEN, TAKEN = apply(f"{ADD}:1:before:drop"), apply(f"{ADD}:1:after:drop")
@@ -37,10 +38,6 @@ LONGER = ("a.smoke+john@example.com", "smoke+john@example.com.example.com")
 """Addresses that contain that of John."""
 
 
-def wait(seconds: float) -> Step:
-    return lambda world: world.rest(seconds)
-
-
 def lose(email: str) -> Step:
     return lambda world: world.lose(email)
 
@@ -52,11 +49,6 @@ def undeclare(world: SeedWorld) -> None:
 def allow_longer(world: SeedWorld) -> None:
     settings = (world.folder / "configs" / "reconciler.yaml").read_text()
     world.write("reconciler.yaml", settings.replace('["*@', '["*@example.com.example.com", "*@'))
-
-
-def move(world: SeedWorld) -> None:
-    rename(world)
-    world.write("moved.yaml", "moved: {customer_seeds.smoke: customer_seeds.renamed}\n")
 
 
 def approve_by_hand(*rest: Step) -> tuple[Step, ...]:

@@ -251,10 +251,21 @@ def set_to(variants: Variants) -> Step:
     return lambda world: setattr(world, "variants", variants)
 
 
+def wait(seconds: float) -> Step:
+    """Let time pass."""
+    return lambda world: world.rest(seconds)
+
+
 def rename(world: SeedWorld) -> None:
     """Give the seed another key."""
     (world.folder / "configs" / "smoke.yaml").unlink()
     world.declare(JOHN, JANE, key="renamed")
+
+
+def move(world: SeedWorld) -> None:
+    """Give the seed another key, and say so."""
+    rename(world)
+    world.write("moved.yaml", "moved: {customer_seeds.smoke: customer_seeds.renamed}\n")
 
 
 def happen(world: SeedWorld, *steps: Step) -> None:
