@@ -50,6 +50,27 @@ def door(
     return contextlib.closing(Api("http://localhost/base", settings, headers=headers, **(meaning or {})))
 
 
+Failure = int | type[httpx.TransportError]
+Reply = tuple[int, Mapping[str, str]]
+
+
+class Answering:
+    """A server that answers or fails so, the last way again and again, and keeps what it was asked."""
+
+    def __init__(self, *answers: Failure | Reply) -> None:
+        self.asked: list[httpx.Request] = []
+        self._answers = answers
+
+    def __call__(self, request: httpx.Request) -> httpx.Response:
+        answer = self._answers[min(len(self.asked), len(self._answers) - 1)]
+        self.asked.append(request)
+        if isinstance(answer, type):
+            raise answer("the network's reason", request=request)
+        status, headers = answer if isinstance(answer, tuple) else (answer, {})
+        sent = [(name.encode(), value.encode()) for name, value in headers.items()]
+        return httpx.Response(status, headers=sent, json="the server's reason")
+
+
 class Server:
     """A listening socket on this machine, and the number of requests that were read from it."""
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import traceback
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from email.utils import formatdate
 from typing import Any
 
@@ -27,43 +27,13 @@ from reconciler.errors import (
 from reconciler.http.api import CHECKMARKET_HOSTS, Api, Bounds
 from reconciler.http.messages import Answer, Attempt, QueryValue, Secret
 
-from .servers import VirtualClock, door
+from .servers import Answering, Failure, Reply, VirtualClock, door
 
 READ = ["GET"]
 WRITES = ["PUT", "POST", "DELETE"]
 EVERY = READ + WRITES
 START = 1_700_000_000.0  # 20 s after a full minute
 SECRET, OTHER = "hunter22-do-not-show", "second-secret"
-
-Failure = int | type[httpx.TransportError]
-Reply = tuple[int, Mapping[str, str]]
-
-
-class Answering:
-    """A server that gives these answers, the last one again and again, and keeps what it was asked."""
-
-    def __init__(self, *answers: int | Reply) -> None:
-        self.asked: list[httpx.Request] = []
-        self._answers = [(answer, {}) if isinstance(answer, int) else answer for answer in answers]
-
-    def __call__(self, request: httpx.Request) -> httpx.Response:
-        status, headers = self._answers[min(len(self.asked), len(self._answers) - 1)]
-        self.asked.append(request)
-        sent = [(name.encode(), value.encode()) for name, value in headers.items()]
-        return httpx.Response(status, headers=sent, json={})
-
-
-class Failing:
-    """A server that fails each request alike, and counts them."""
-
-    def __init__(self, failure: Failure) -> None:
-        self.attempts, self._failure = 0, failure
-
-    def __call__(self, request: httpx.Request) -> httpx.Response:
-        self.attempts += 1
-        if isinstance(self._failure, int):
-            return httpx.Response(self._failure, text="the server's reason")
-        raise self._failure("the network's reason", request=request)
 
 
 def cases(
@@ -100,21 +70,21 @@ LOST: list[Failure] = [
 def test_each_failure_ends_as_the_table_says(
     method: str, failure: Failure, error: type[ApiError], tries: int
 ) -> None:
-    server, clock = Failing(failure), VirtualClock(59)  # the next minute is near
+    server, clock = Answering(failure), VirtualClock(59)  # the next minute is near
     with door(server, clock) as api, pytest.raises(ApiError) as caught:
         api.request(method, "/thing/1", params={"q": "someone@example.com"}, json={"a": 1})
     assert type(caught.value) is error
-    assert (server.attempts, len(clock.sleeps)) == (tries, tries - 1)
+    assert (len(server.asked), len(clock.sleeps)) == (tries, tries - 1)
     assert str(caught.value).startswith(f"{method} /base/thing/1: ")
     assert "reason" in str(caught.value)
     assert "someone" not in str(caught.value)
 
 
 def test_a_post_that_only_reads_is_repeated_like_a_read() -> None:
-    server = Failing(503)
+    server = Answering(503)
     with door(server) as api, pytest.raises(Unreachable):
         api.request("POST", "/search", json={}, reads=True)
-    assert server.attempts == 6
+    assert len(server.asked) == 6
 
 
 @pytest.mark.parametrize(

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from itertools import pairwise
 
@@ -18,7 +17,7 @@ from reconciler.commands.environment import CuttableClock
 from reconciler.errors import AllowanceUsedUp, ApiError, Declined, Unreachable
 from reconciler.http.api import Bounds
 from reconciler.http.messages import Attempt, Budget
-from tests.http.servers import VirtualClock, door
+from tests.http.servers import Answering, Failure, Reply, VirtualClock, door
 
 
 @pytest.mark.parametrize("workers", [1, 3])
@@ -87,9 +86,6 @@ def test_so_many_requests_are_under_way_and_never_more(parallelism: int) -> None
     with door(answer, bounds=Bounds(parallelism=parallelism)) as api:
         each(lambda _: api.request("GET", "/x"), range(3 * parallelism), workers=3 * parallelism)
     assert (most, all_of_them) == (parallelism, 3 * parallelism)
-
-
-Server = Callable[[httpx.Request], httpx.Response]
 
 
 def start(pace: Pace, clock: VirtualClock) -> float:
@@ -192,53 +188,41 @@ def test_a_wait_for_another_attempt_ends_when_the_run_does() -> None:
         holding.result(60)
 
 
-def asked(*failures: Server, calls: int = 5) -> tuple[int, list[str]]:
+def asked(*failures: Failure | Reply, calls: int = 5) -> tuple[int, list[str]]:
     """Return how often a server was asked by so many calls, and what each of them raised."""
-    clock, count, ends = VirtualClock(59), 0, []
+    servers, ends = [Answering(failure) for failure in failures], list[str]()
 
     def server(request: httpx.Request) -> httpx.Response:
-        nonlocal count
-        count += 1
-        return failures[int(request.url.path.rpartition("/")[2]) % len(failures)](request)
+        return servers[int(request.url.path.rpartition("/")[2]) % len(servers)](request)
 
-    with door(server, clock) as api:
+    with door(server, VirtualClock(59)) as api:
         for call in range(calls):
             try:
                 api.request("GET", f"/{call}")
             except ApiError as error:
                 ends.append(f"{type(error).__name__}: {'not sent' if 'not sent' in str(error) else 'sent'}")
-    return count, ends
-
-
-def failing(error: type[httpx.TransportError]) -> Server:
-    def fail(request: httpx.Request) -> httpx.Response:
-        raise error("lost", request=request)
-
-    return fail
-
-
-def answering(status: int, retry_after: str = "") -> Server:
-    return lambda _: httpx.Response(status, headers={"Retry-After": retry_after} if retry_after else {})
+    return sum(len(one.asked) for one in servers), ends
 
 
 @pytest.mark.parametrize(
     ("failure", "tries", "kind"),
     [
-        (failing(httpx.ConnectError), 6, "Unreachable"),
-        (failing(httpx.ReadTimeout), 6, "Unreachable"),
-        (answering(429), 4, "AllowanceUsedUp"),
-        (answering(429, retry_after="40000"), 1, "AllowanceUsedUp"),
-        (answering(503, retry_after="3600"), 1, "Unreachable"),
+        (httpx.ConnectError, 6, "Unreachable"),
+        (httpx.ReadTimeout, 6, "Unreachable"),
+        (429, 4, "AllowanceUsedUp"),
+        ((429, {"Retry-After": "40000"}), 1, "AllowanceUsedUp"),
+        ((503, {"Retry-After": "3600"}), 1, "Unreachable"),
     ],
 )
-def test_an_account_that_was_given_up_is_not_asked_again(failure: Server, tries: int, kind: str) -> None:
+def test_an_account_that_was_given_up_is_not_asked_again(
+    failure: Failure | Reply, tries: int, kind: str
+) -> None:
     assert asked(failure) == (tries, [f"{kind}: sent", *[f"{kind}: not sent"] * 4])
 
 
 def test_a_server_that_fails_three_requests_in_a_row_is_given_up_and_one_that_answers_others_is_not() -> None:
-    broken, well = answering(503), answering(200)
-    assert asked(broken) == (18, [*["Unreachable: sent"] * 3, *["Unreachable: not sent"] * 2])
-    assert asked(broken, well, calls=8) == (4 * 6 + 4, ["Unreachable: sent"] * 4)
+    assert asked(503) == (18, [*["Unreachable: sent"] * 3, *["Unreachable: not sent"] * 2])
+    assert asked(503, 200, calls=8) == (4 * 6 + 4, ["Unreachable: sent"] * 4)
 
 
 def test_an_account_that_answered_meanwhile_is_not_given_up() -> None:
@@ -254,12 +238,7 @@ def test_an_account_that_answered_meanwhile_is_not_given_up() -> None:
 
 
 def test_several_clients_of_one_account_share_its_pause_and_its_end() -> None:
-    clock, pace = VirtualClock(), Pace()
-    answers = iter([429])
-
-    def server(_: httpx.Request) -> httpx.Response:
-        return httpx.Response(next(answers), headers={"Retry-After": "100"})
-
+    clock, pace, server = VirtualClock(), Pace(), Answering((429, {"Retry-After": "100"}))
     with (
         door(server, clock, bounds=Bounds(total_wait=50), pace=pace) as one,
         door(server, clock, pace=pace) as other,
@@ -274,6 +253,7 @@ def test_several_clients_of_one_account_share_its_pause_and_its_end() -> None:
             other.request("PUT", "/y")
     with door(server, clock, pace=pace) as fresh, pytest.raises(AllowanceUsedUp, match="not sent"):
         fresh.request("GET", "/z")
+    assert len(server.asked) == 1
 
 
 def test_a_share_is_given_out_to_its_last_and_some_of_it_can_be_kept_free() -> None:
@@ -285,13 +265,13 @@ def test_a_share_is_given_out_to_its_last_and_some_of_it_can_be_kept_free() -> N
 def test_repeated_attempts_are_paced_and_count_against_the_share_of_a_run() -> None:
     clock, seen = VirtualClock(), list[Attempt]()
     with (
-        door(answering(503), bounds=Bounds(requests_per_run=4), on_request=seen.append) as api,
+        door(Answering(503), bounds=Bounds(requests_per_run=4), on_request=seen.append) as api,
         pytest.raises(AllowanceUsedUp, match="GET /base/x: not sent: requests_per_run leaves this run no"),
     ):
         api.request("GET", "/x")
     assert len(seen) == 4
     with (
-        door(answering(503), clock, bounds=Bounds(requests_per_minute=2), on_request=seen.append) as api,
+        door(Answering(503), clock, bounds=Bounds(requests_per_minute=2), on_request=seen.append) as api,
         pytest.raises(Unreachable),
     ):
         api.request("GET", "/x")
@@ -300,7 +280,7 @@ def test_repeated_attempts_are_paced_and_count_against_the_share_of_a_run() -> N
 
 
 def test_a_write_leaves_of_the_share_what_reading_back_takes() -> None:
-    with door(answering(200), bounds=Bounds(parallelism=2, requests_per_run=8)) as api:
+    with door(Answering(200), bounds=Bounds(parallelism=2, requests_per_run=8)) as api:
         api.request("GET", "/x")
         api.request("PUT", "/x", json={})
         with pytest.raises(AllowanceUsedUp, match="no more but 6 to read back what was written"):
