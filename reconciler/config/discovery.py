@@ -14,13 +14,14 @@ from msgspec import Struct, field
 
 from reconciler.config.names import NAME, meant, visible
 from reconciler.config.nodes import Document, Node, unread
-from reconciler.config.validation import Report, Vocabulary, kind_of, unknown_name
 from reconciler.config.yaml import LARGEST_FILE, Refusal, Unreadable, read
 from reconciler.errors import UsageError
 from reconciler.problems import Place, Problem, Redacted
 
 if TYPE_CHECKING:
     from zoneinfo import ZoneInfo
+
+    from reconciler.config.validation import Report
 
 SETTINGS_FILE = "reconciler.yaml"
 DEFAULT_FOLDER = "configs"
@@ -287,6 +288,9 @@ def contents_of(
     report: Report,
 ) -> Contents:
     """Return the sections of the files: `settings` stand in `settings_file` alone, `declaring` in any."""
+    # Imported here: completion reads the files, and needs no models.
+    from reconciler.config.validation import Vocabulary, kind_of, unknown_name
+
     sections: dict[str, list[tuple[str, Node]]] = {}
     top: Document | None = None
     of_settings = (*settings, TARGETS)
@@ -323,6 +327,9 @@ def moved_keys(
     In the files a key stands in full, or without its section where only one section has it. `keys` are all
     full keys that are declared.
     """
+    # Imported here, as above.
+    from reconciler.config.validation import kind_of
+
     moves: dict[str, tuple[str, Node]] = {}
     for old, node in contents.named(MOVED, report).items():
         new = node.value
