@@ -27,10 +27,8 @@ class Links(Struct, frozen=True):
     """Where files are seen at a commit. `commit` is the address of its tree, empty where none is known."""
 
     commit: str = ""
-    below: str = ""
-    """The folder of the repository in which the run stands, from which files are named."""
-    top: str = ""
-    """The folder of this machine that the repository is in, for files that are named from its root."""
+    below: str = ""  # the folder of the repository in which the run stands, from which files are named
+    top: str = ""  # the folder of the repository on this machine, for files that are named from its root
 
     @classmethod
     def of(cls, environ: Mapping[str, str], folder: Path) -> Links:

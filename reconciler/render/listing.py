@@ -22,12 +22,9 @@ class Listed(Struct, frozen=True):
 
     key: str
     place: Place
-    targets: Mapping[str, int | None]
-    """Target → the id of a resource there, as far as one is declared."""
-    name: str | None = None
-    """Its declared name on the first of the targets, `None` where none is declared."""
-    send: str = ""
-    """Of a seed, on the first of the targets: when it goes; empty for a resource."""
+    targets: Mapping[str, int | None]  # target → the id of a resource there, as far as one is declared
+    name: str | None = None  # its declared name on the first of the targets, `None` where none is declared
+    send: str = ""  # of a seed, on the first of the targets: when it goes; empty for a resource
     round: str = ""
     customers: int = 0
 
@@ -72,8 +69,7 @@ class Adopted(Struct, frozen=True):
     id: int
     name: str
     file: str
-    merged: bool = False
-    """It was declared on other targets already, and now lives on this one too."""
+    merged: bool = False  # it was declared on other targets already, and now lives on this one too
 
 
 class Brought(Struct, frozen=True):
@@ -168,10 +164,8 @@ class Check(Struct, frozen=True):
     subject: str
     state: State
     message: str
-    mend: str = ""
-    """What to do about it, empty where nothing is to be done or the message says so."""
-    exit: Exit = Exit.DONE
-    """What a problem means for the whole."""
+    mend: str = ""  # what to do about it, empty where nothing is to be done or the message says so
+    exit: Exit = Exit.DONE  # what a problem means for the whole
 
 
 Checks: TypeAlias = Sequence[tuple[str, Sequence[Check]]]

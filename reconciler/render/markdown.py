@@ -128,12 +128,9 @@ class Group(Struct, frozen=True):
     heading: str
     items: Sequence[str]
     noun: str
-    apart: str = "\n\n"
-    """What stands between two items."""
-    short: Sequence[str] = ()
-    """Each item in short, for where they do not all fit; none where no item can be shorter."""
-    is_grave: bool = False
-    """Whether it gets its room before all that is not grave."""
+    apart: str = "\n\n"  # what stands between two items
+    short: Sequence[str] = ()  # each item in short, for where they do not all fit
+    is_grave: bool = False  # whether it gets its room before all that is not grave
 
 
 Part: TypeAlias = str | Group
@@ -290,7 +287,7 @@ def _plan_parts(planned: Planned) -> Iterator[Part]:
     yield _group("#### Pending or drifted before, whatever changed in the files", before)
     title = f"#### Seeds\n\n{MAIL_IS_SENT}" if planned.seeds.customers else "#### Seeds"
     yield Group(title, [_seed(planned, seed) for seed in planned.seeds.seeds], "seed")
-    yield _trouble(planned)
+    yield f"! {_sentence(planned.seeds_trouble)}" if planned.seeds_trouble else ""
     left = []
     for one in planned.left:
         found = f" found by its name, id {one.id}" if one.adopted else ""
@@ -389,11 +386,6 @@ def _seed(planned: Planned, seed: SeedPlan) -> str:
     return _fold(title, body, title, is_open=bool(seed.blocks))[0]
 
 
-def _trouble(planned: Planned) -> str:
-    trouble = planned.seeds.trouble
-    return f"! Seeds: nothing can be sent: {_sentence(str(trouble))}" if trouble is not None else ""
-
-
 def _problems(problems: Sequence[Problem]) -> Group:
     items = []
     for one in problems:
@@ -405,9 +397,9 @@ def _problems(problems: Sequence[Problem]) -> Group:
 
 
 def _end_parts(applied: Applied) -> Iterator[Part]:
-    right, wrong, changes = list[Fold](), list[Fold](), applied.changes
+    right, wrong, changes, planned = list[Fold](), list[Fold](), applied.changes, applied.planned
     for outcome in applied.outcomes:
-        fold = _outcome(applied.planned, outcome, changes.get(outcome.key))
+        fold = _outcome(planned, outcome, changes.get(outcome.key))
         (right if outcome.result is Result.APPLIED else wrong).append(fold)
     yield _group("#### Needs a look", wrong, is_grave=True)
     yield _group("#### Applied", right)
@@ -417,15 +409,14 @@ def _end_parts(applied: Applied) -> Iterator[Part]:
         items = "".join(f"\n  - {_sentence(note)}" for note in notes)
         sent.append(f"- {symbol} {code(end.key)} {counts}{items}")
     yield Group("#### Seeds", sent, "seed", "\n")
-    held = [_seed(applied.planned, seed) for seed in applied.held]
-    yield Group("#### Seeds that were not sent", held, "seed")
-    yield _trouble(applied.planned)
+    yield Group("#### Seeds that were not sent", [_seed(planned, seed) for seed in applied.held], "seed")
+    yield f"! {_sentence(planned.seeds_trouble)}" if planned.seeds_trouble else ""
     ids = [f"- {code(key)}: id {id}" for key, id in applied.ids_written.items()]
     yield Group("#### Written into the files", ids, "id", "\n")
     to_write = [f"- {code(line.where)}: {code(line.text)}" for line in applied.lines]
     yield Group("#### To write into the files", to_write, "line", "\n")
     yield Group("", [_sentence(note) for note in applied.notes], "note")
-    yield _problems(applied.planned.problems)
+    yield _problems(planned.problems)
 
 
 def _outcome(planned: Planned, outcome: Outcome, change: Change | None) -> Fold:

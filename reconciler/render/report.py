@@ -62,6 +62,12 @@ class Planned(Struct, frozen=True):
         return self.since.loosened if self.since else ()
 
     @property
+    def seeds_trouble(self) -> str:
+        """Why nothing can be sent at all; empty if nothing stands against it."""
+        trouble = self.seeds.trouble
+        return f"Seeds: nothing can be sent: {trouble}" if trouble is not None else ""
+
+    @property
     def left(self) -> Sequence[Unchanged]:
         """The resources that nothing is done about, and of which a person should know all the same."""
         return [one for one in self.plan.unchanged if one.adopted or one.remarkable]
@@ -97,8 +103,7 @@ class Applied(Struct, frozen=True):
     notes: Sequence[str] = ()
     sent: Sequence[SendResult] = ()
     exit: Exit = Exit.DONE
-    ids_written: Mapping[str, int] = field(default_factory=dict)
-    """Key → the id that the files have learned."""
+    ids_written: Mapping[str, int] = field(default_factory=dict)  # key → the id that the files have learned
 
     @property
     def target(self) -> str:
@@ -120,8 +125,8 @@ class Applied(Struct, frozen=True):
     @property
     def summary(self) -> Counter[str]:
         """How many changes ended in each way."""
-        ends = Counter(outcome.result for outcome in self.outcomes)
-        return Counter({result.name.lower(): ends[result] for result in Result})
+        ends = [outcome.result for outcome in self.outcomes]
+        return Counter({result.name.lower(): ends.count(result) for result in Result})
 
     @property
     def customers_sent(self) -> int:
@@ -150,8 +155,7 @@ class Stopped(Struct, frozen=True):
     error: str
     exit: Exit
     problems: Sequence[Problem] = ()
-    is_underway: bool = False
-    """Whether it stands in the report only until the run has ended."""
+    is_underway: bool = False  # whether it stands in the report only until the run has ended
 
     @classmethod
     def underway(cls, verb: str, target: str) -> Stopped:

@@ -27,26 +27,19 @@ _UNKNOWN = "–"
 class ResourceFigures(Struct, frozen=True):
     """Configurations of a target by state; one that is not as declared is drifted or blocked."""
 
-    managed: int
-    """Declared on the target; not those that are declared `absent`."""
-    unmanaged: int
-    """Live, and declared nowhere."""
-    drifted: int
-    """Declared, and apply would create, change or delete it, whatever caused the difference."""
-    blocked: int
-    """Declared, and apply would leave it alone because a rule says no: differing, or not to be identified."""
+    managed: int  # declared on the target; not those that are declared `absent`
+    unmanaged: int  # live, and declared nowhere
+    drifted: int  # declared, and apply would create, change or delete it, whatever caused the difference
+    blocked: int  # declared, and apply would leave it alone because a rule says no
 
 
 class SeedFigures(Struct, frozen=True):
     """Seeds of a target, and customers of them, by state."""
 
     declared: int
-    pending: int
-    """Apply would send something of it."""
-    blocked: int
-    """Something of it is due, and a rule says no; or another sender may have sent it."""
-    in_doubt: int
-    """Of some of its customers it is unknown whether they were sent."""
+    pending: int  # apply would send something of it
+    blocked: int  # something of it is due, and a rule says no; or another sender may have sent it
+    in_doubt: int  # of some of its customers it is unknown whether they were sent
     customers_pending: int
     customers_in_doubt: int
 
@@ -54,8 +47,7 @@ class SeedFigures(Struct, frozen=True):
 class JournalFigures(Struct, frozen=True):
     """What the journal says of a target."""
 
-    last_apply: Run | None = None
-    """The latest `apply` on the target that has ended, in whatever way; `None` if there was none."""
+    last_apply: Run | None = None  # the latest `apply` on the target that has ended, in whatever way
     open_runs: tuple[tuple[Run, bool], ...] = ()
     """Runs that hold the target or its accounts, each with whether its process is provably gone."""
 
@@ -71,8 +63,7 @@ class TargetStatus(Struct, frozen=True):
     changes_in_doubt: int | None = None
     """Resources that are not as declared, and whose last write, not of a living run, has no known outcome."""
     journal: JournalFigures | None = None
-    error: str = ""
-    """Why the target could not be asked, or not the whole of it."""
+    error: str = ""  # why the target could not be asked, or not the whole of it
     journal_error: str = ""
     exit: Exit = Exit.DONE
 

@@ -212,7 +212,7 @@ def _plan(planned: Planned, links: Links) -> Document:
         for one in planned.left
     ]
     sending = [_seed(planned, one, links) for one in seeds.seeds]
-    notes = (since.note if since else "", *remarks(plan), *_trouble(planned))
+    notes = (since.note if since else "", *remarks(plan), planned.seeds_trouble)
     return {
         "groups": [
             _group("Blocked", [_blocked(planned, one, links) for one in plan.blocked]),
@@ -257,7 +257,7 @@ def _end(applied: Applied, links: Links) -> Document:
             _group("Seeds", sent),
             _group("Seeds that were not sent", [_seed(planned, one, links) for one in applied.held]),
         ],
-        "notes": [harmless(note) for note in (*_trouble(planned), *applied.notes, *ids)],
+        "notes": [harmless(note) for note in (planned.seeds_trouble, *applied.notes, *ids) if note],
         "to_write": [(harmless(line.where), harmless(line.text)) for line in applied.lines],
         "summary": harmless(summary_line([applied], "apply")),
         "figures": [
@@ -270,11 +270,6 @@ def _end(applied: Applied, links: Links) -> Document:
             *([("in-doubt", "customers in doubt", doubtful)] if doubtful else []),
         ],
     }
-
-
-def _trouble(planned: Planned) -> Sequence[str]:
-    trouble = planned.seeds.trouble
-    return [f"Seeds: nothing can be sent: {trouble}"] if trouble is not None else []
 
 
 def _card(planned: Planned, key: str, links: Links, **members: Any) -> Card:
