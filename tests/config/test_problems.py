@@ -110,49 +110,33 @@ URL = target('checkmarket: {url: "%s", key: {env: A}, master_key: {env: B}}')
 RECIPIENT = target('expoints: {url: "sandbox:", allowed_recipients: ["%s"]}')
 TOP = "%s\ntargets: {one: {}}\n"
 ALIKE: list[tuple[str, str, tuple[str, ...]]] = [
-    (
-        "named-twice",
-        FIELDS,
-        (
-            "note: a, keep: [note]",
-            "note: a, reset: [note]",
-            "keep: [note], reset: [note]",
-            "keep: [note, note]",
-            "keep: [schedule], reset: [schedule]",
-            "schedule: null, keep: [schedule]",
-            "schedule: {survey: A, survey_id: 3}",
-            "schedule: {survey: A}, keep: [schedule.survey_id]",
-            "keep: [schedule.survey], reset: [schedule.survey_id]",
-            "list: news, list_id: 3",
-            f"accept: [{NOTE}, {NOTE}]",
-        ),
-    ),
+    ("named-twice", FIELDS, (
+        "note: a, keep: [note]", "note: a, reset: [note]", "keep: [note], reset: [note]",
+        "keep: [note, note]", "keep: [schedule], reset: [schedule]", "schedule: null, keep: [schedule]",
+        "list: news, list_id: 3",
+        "schedule: {survey: A, survey_id: 3}", "schedule: {survey: A}, keep: [schedule.survey_id]",
+        "keep: [schedule.survey], reset: [schedule.survey_id]", f"accept: [{NOTE}, {NOTE}]",
+    )),
     ("moved-in-chain", MOVED, ("{a: b, b: a}", "{a: a}")),
     ("contradiction", MOVED, ("{a: m, b: m}",)),
     ("wrong-type", MOVED, ("{a: 1}",)),
     ("invalid-name", MOVED, ("{-a: m}",)),
-    (
-        "misplaced",
-        PRESET,
-        ("name: A", "id: 3", "targets: [one]", "preset: b", "absent: true", f"accept: [{NOTE}]"),
-    ),
+    ("misplaced", PRESET, (
+        "name: A", "id: 3", "targets: [one]", "preset: b", "absent: true", "hidden: true",
+        f"accept: [{NOTE}]",
+    )),
     ("url-with-path", URL, tuple(f"https://api.example{end}" for end in ("/v3", "?x=1", "#x"))),
     ("documentation-url", URL, ("https://api.example/Help/Api/PUT-3", "https://api.example/help")),
     ("insecure-url", URL, ("http://api.example", "http://localhost.example", "ftp://api.example")),
-    ("invalid-url", URL, ("https://", "api.example", "https://api.example:x", "https://[::1", "sandbox", "")),
-    ("invalid-url", URL, ("https://a b",)),
-    (
-        "invalid-recipient",
-        RECIPIENT,
-        ("*", "@a.example", "a@b", "*@*.example", "a@b@c.example"),
-    ),
+    ("invalid-url", URL, (
+        "https://", "api.example", "https://api.example:x", "https://[::1", "sandbox", "", "https://a b",
+    )),
+    ("invalid-recipient", RECIPIENT, ("*", "@a.example", "a@b", "*@*.example", "a@b@c.example")),
     ("unknown-choice", TOP, ("version: 0", "version: true", 'version: "1"', "version: 1.5")),
-    (
-        "unknown-time-zone",
-        "version: 1\ntime_zone: " + TOP,
-        ("localtime", "Mars", "../etc/passwd", "/etc/passwd", "3", '"\\t"'),
-    ),
-]
+    ("unknown-time-zone", "version: 1\ntime_zone: " + TOP, (
+        "localtime", "Mars", "../etc/passwd", "/etc/passwd", "3", '"\\t"',
+    )),
+]  # fmt: skip
 
 
 @pytest.mark.parametrize(
@@ -163,7 +147,7 @@ def test_whatever_is_wrong_in_one_way_has_one_code(code: str, text: str, problem
     found = problems({file: text})
     assert {problem.code for problem in found} == {code}
     assert all(problem.message and problem.hint for problem in found)
-    # An address may be somebody's, so it is not repeated.
+    # An address may be personal, so it is not repeated.
     assert all("@" not in problem.message for problem in found)
 
 

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from reconciler.config.load import Workspace
-from reconciler.config.settings import CheckMarket, Guardrails, Secret
+from reconciler.config.settings import Account, CheckMarket, Guardrails, Secret
 from reconciler.engine.change import Limits, Share
 from reconciler.engine.kind import Policy
 from reconciler.errors import UsageError
@@ -48,18 +48,14 @@ targets:
 """
 
 
-@pytest.fixture
-def real(loaded: Read) -> Workspace[Any]:
-    return loaded({"reconciler.yaml": REAL})
-
-
 def checkmarket(workspace: Workspace[Any]) -> CheckMarket:
     account = workspace.targets["one"].checkmarket
     assert account is not None
     return account
 
 
-def test_every_setting_is_read(real: Workspace[Any]) -> None:
+def test_every_setting_is_read(loaded: Read) -> None:
+    real = loaded({"reconciler.yaml": REAL})
     settings, one, account = real.settings, real.targets["one"], checkmarket(real)
     assert (settings.version, settings.default_target, settings.undeclared) == (1, "one", Policy.KEEP)
     assert settings.time_zone.key == "Europe/Brussels"
@@ -67,8 +63,7 @@ def test_every_setting_is_read(real: Workspace[Any]) -> None:
     assert (account.requests_per_minute, account.requests_per_run) == (60, 900)
     assert (account.parallelism, account.patience) == (20, timedelta(minutes=2))
     assert account.server_members == ("SurveySettings.Revision", "Etag")
-    assert account.account_must_have is not None
-    assert (account.account_must_have.id, account.account_must_have.name) == (290, "Newsletter NL")
+    assert account.account_must_have == Account(id=290, name="Newsletter NL")
     assert one.guardrails == Guardrails(
         limits=Limits(resets=3, deletes=None, updates=Share(50)),
         allowed_recipients=("*@qa.example", "qa+*@acme.example"),
@@ -117,7 +112,8 @@ def test_a_guardrail_stands_in_one_place(at_target: str, apart: str, problems: C
     assert "reconciler.yaml:3:" in problem.message
 
 
-def test_a_secret_is_read_when_it_is_needed_and_never_shown(real: Workspace[Any], tmp_path: Path) -> None:
+def test_a_secret_is_read_when_it_is_needed_and_never_shown(loaded: Read, tmp_path: Path) -> None:
+    real = loaded({"reconciler.yaml": REAL})
     account = checkmarket(real)
     assert account.master_key is not None
     assert account.key is not None
@@ -133,14 +129,13 @@ def test_a_secret_is_read_when_it_is_needed_and_never_shown(real: Workspace[Any]
     assert "MASTER" not in repr(real.targets)
 
 
-def test_what_is_no_secret_may_be_text(real: Workspace[Any], loaded: Read) -> None:
-    expoints = real.targets["one"].expoints
-    assert expoints is not None
-    assert expoints.oauth is not None
-    assert expoints.oauth.client_id.read({}) == "someone"
-    journal = loaded({"reconciler.yaml": target('journal: "git+branch:journal"')}).targets["one"].journal
-    assert journal is not None
-    assert journal.read({}) == "git+branch:journal"
+def test_what_is_no_secret_may_be_text(loaded: Read) -> None:
+    one = loaded({"reconciler.yaml": REAL.replace("{env: JOURNAL}", '"git+branch:journal"')}).targets["one"]
+    assert one.journal is not None
+    assert one.journal.read({}) == "git+branch:journal"
+    assert one.expoints is not None
+    assert one.expoints.oauth is not None
+    assert one.expoints.oauth.client_id.read({}) == "someone"
 
 
 HUNTER = "hunter2"
