@@ -253,7 +253,7 @@ MISTAKES: Mapping[str, Mistake] = {
     "believes this machine's clock alone": Mistake(
         "expoints.settling:_has_rested_there",
         always(True),
-        "tests/faults/test_clocks.py::TestADoubtRestsByBothClocks::test_ours_was_set_forward",
+        "tests/faults/test_clocks.py::TestADoubtRestsByBothClocks::test_ours_was_set_while_the_batch_was_under_way",
     ),
     "creates again what may have been created": Mistake(
         "engine.plan:in_doubt_block",
