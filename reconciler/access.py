@@ -54,8 +54,7 @@ class Access(Struct, frozen=True):
     """Names and `PREFIX_*` patterns of variables that files may name; empty is all but those of others."""
     secrets_dir: str = ""
     in_ci: bool = False
-    trusts_loopback: bool = True
-    """Whether this machine is trusted at every port, with no host named."""
+    trusts_loopback: bool = True  # whether this machine is trusted at every port, with no host named
 
     @classmethod
     def of(cls, environ: Mapping[str, str]) -> Access:

@@ -266,8 +266,7 @@ class Checkout(Redacted, frozen=True):
     git_dir: Path
     common: Path
     prefix: str
-    git: Git
-    """Under the settings of the repository, but from `without_settings`."""
+    git: Git  # under the settings of the repository, but from `without_settings`
 
     def commit(self, ref: str) -> str:
         """Return the full name of the commit that `ref` stands for. Errors: `UsageError` if there is none."""

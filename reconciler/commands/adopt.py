@@ -187,8 +187,7 @@ class _Adoption(Struct, frozen=True):
     snapshot: LiveSnapshot
     exporter: Exporter
     files: FileEdits
-    folder: Path
-    """From where a path on the command line counts."""
+    folder: Path  # from where a path on the command line counts
 
     def write(self, chosen: Sequence[Live]) -> list[Adopted]:
         """Edit the files and return what was adopted, what comes to live on one more target first."""

@@ -67,18 +67,15 @@ class ApplyOptions(Struct, frozen=True):
     """What is asked of an apply, on every target alike."""
 
     consent: Consent = Consent()
-    yes: bool = False
-    """Whether to go on without a question."""
+    yes: bool = False  # whether to go on without a question
     with_seeds: bool = True
     lock: Lock = NO_WAIT
     reviewed: frozenset[str] = frozenset()
     """Digests and fingerprints of what was reviewed: only that is carried out, without a question."""
     plan_files: tuple[Path, ...] = ()
     """Plan files, which say the same; without either, everything is carried out."""
-    since: str | None = None
-    """A commit: the plan is split by what the files since then cause."""
-    write_ids: bool = False
-    """Whether the files learn the ids of what was created or found by its name."""
+    since: str | None = None  # a commit: the plan is split by what the files since then cause
+    write_ids: bool = False  # whether the files learn the ids of what was created or found by its name
     reports: tuple[ReportFile, ...] = ()
 
 

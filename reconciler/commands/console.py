@@ -47,10 +47,8 @@ class Console(Struct, eq=False):
     quiet: bool = False
     verbose: bool = False
     very_verbose: bool = False
-    paint: Paint = PLAIN
-    """The colours of the result: none where it is not read on a terminal."""
-    logs_json: bool = False
-    """Whether everything on stderr is one JSON object a line."""
+    paint: Paint = PLAIN  # the colours of the result: none where it is not read on a terminal
+    logs_json: bool = False  # whether everything on stderr is one JSON object a line
     clock: Clock = field(default_factory=SystemClock)
     lock: threading.Lock = field(default_factory=threading.Lock)
 
@@ -156,8 +154,7 @@ class Progress(Struct):
     stream: TextIO | None
     clock: Clock
     began: float
-    _shown: float | None = None
-    """When it was shown last; `None` while there is no line."""
+    _shown: float | None = None  # when it was shown last; `None` while there is no line
 
     def __call__(self, done: int, total: int | None) -> None:
         """Show how far the work is, of how much if that is known; wipe the line at its end."""

@@ -208,8 +208,7 @@ class _Api(Struct, frozen=True):
     hosts: Mapping[str, tuple[tuple[str, ...], Access]]
     """Each address that gets credentials → the hosts that may, and who else is trusted."""
     ask: Callable[[], tuple[float | None, list[Check]]]
-    may_write: str
-    """What is unknown of the right to write."""
+    may_write: str  # what is unknown of the right to write
 
 
 def check_account_access(chosen: Chosen, settings: CheckMarket) -> Iterator[Check]:

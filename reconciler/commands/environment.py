@@ -80,13 +80,11 @@ class Environment(Struct, frozen=True):
     """Target → the application behind its `sandbox:` address, instead of the one kept in `.reconciler/`."""
     reading: Callable[[int, int | None], None] = lambda _done, _total: None
     """Called with how many files of the workspace are read, and how many there are, once that is known."""
-    crash: CrashSwitch = field(default_factory=CrashSwitch)
-    """Where the process is to end, for crash tests."""
+    crash: CrashSwitch = field(default_factory=CrashSwitch)  # where the process is to end, for crash tests
 
     on_request: Callable[[str, Attempt], None] = lambda _target, _exchange: None
     """Called with the target and each attempt of a request to it."""
-    new_id: Callable[[], str] = lambda: ""
-    """Returns a name for a request."""
+    new_id: Callable[[], str] = lambda: ""  # returns a name for a request
     paces: dict[str, Pace] = field(default_factory=dict)
     """Account → its pace in this run, one for all targets that are on it."""
 

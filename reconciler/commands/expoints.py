@@ -44,8 +44,7 @@ class ExpointsSession(Struct, frozen=True, dict=True):
     session: Session
     console: Console
     opened: ExitStack
-    account: str
-    """The name under which the journal knows the tenant; empty without one."""
+    account: str  # the name under which the journal knows the tenant; empty without one
 
     @property
     def settings(self) -> Expoints:

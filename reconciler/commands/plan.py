@@ -52,10 +52,8 @@ class PlanOptions(Struct, frozen=True):
 
     consent: Consent = Consent()
     detailed_exitcode: bool = False
-    out: Path | None = None
-    """A file that the plan is written to as well."""
-    since: str | None = None
-    """A commit: the plan is split by what the files since then cause."""
+    out: Path | None = None  # a file that the plan is written to as well
+    since: str | None = None  # a commit: the plan is split by what the files since then cause
     reports: tuple[ReportFile, ...] = ()
 
 
@@ -141,8 +139,7 @@ class LiveSnapshot(Struct, frozen=True):
     listing: Listing
     reader: CachingReader
     consent: Consent
-    earlier: EarlierFiles | None = None
-    """The files that a plan is compared with."""
+    earlier: EarlierFiles | None = None  # the files that a plan is compared with
 
     def plan(self, review: Review | None = None) -> Plan:
         """Return the plan of the declared, with each difference attributed to git or to the live side."""

@@ -38,10 +38,8 @@ _INTERRUPTED = "interrupted"
 class Form(StrEnum):
     """What a report is written as."""
 
-    MARKDOWN = "markdown"
-    """For a comment on a pull request."""
-    HTML = "html"
-    """A page that needs nothing else."""
+    MARKDOWN = "markdown"  # for a comment on a pull request
+    HTML = "html"  # a page that needs nothing else
     GITHUB = "github"
     """Annotations, outputs and summary, as a step of GitHub Actions writes them without being asked."""
 
@@ -60,8 +58,7 @@ class Reporting(Struct):
     """
 
     verb: str
-    target: str
-    """The target that was named, if one was."""
+    target: str  # the target that was named, if one was
     reports: tuple[ReportFile, ...]
     console: Console
     environment: Environment

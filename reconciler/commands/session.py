@@ -62,10 +62,8 @@ class Session(Chosen, frozen=True, kw_only=True):
     """An open target. `declared` and `seeds` hold what was selected."""
 
     kind: Kind
-    account: str
-    """The name of the account in the journal. Shown through `shown_accounts` only."""
-    account_name: str
-    """The name of the account in plans, digests and messages; nothing of a key shows in it."""
+    account: str  # the name of the account in the journal. Shown through `shown_accounts` only
+    account_name: str  # the name of the account in plans, digests and messages; nothing of a key shows in it
     declared: tuple[Declared, ...]
     seeds: tuple[Seed, ...]
     client: Client

@@ -50,8 +50,7 @@ class Form(StrEnum):
     TEXT = "text"
     JSON = "json"
     OPENMETRICS = "openmetrics"
-    PROMETHEUS = "prometheus"
-    """The older text format, which the textfile collector of node_exporter reads."""
+    PROMETHEUS = "prometheus"  # the older text format, which the textfile collector of node_exporter reads
 
 
 def status(

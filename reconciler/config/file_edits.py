@@ -37,8 +37,7 @@ class FileEdit(Struct, frozen=True):
     """A file of a workspace with its content before and after; `before` is `None` for a new one."""
 
     path: Path
-    file: str
-    """How it is named to people."""
+    file: str  # how it is named to people
     before: bytes | None
     after: bytes
 
@@ -101,10 +100,8 @@ class ResourceEditor(Struct, frozen=True):
     files: FileEdits
     section: Section
     resource: Resource
-    all_targets: Collection[str]
-    """The targets of the workspace: where a resource lives that names none."""
-    _added_targets: set[str] = field(default_factory=set)
-    """The targets that an edit made the resource name."""
+    all_targets: Collection[str]  # the targets of the workspace: where a resource lives that names none
+    _added_targets: set[str] = field(default_factory=set)  # the targets that an edit made the resource name
 
     def assign(self, text: str) -> None:
         """Let a field or control have the value of `PATH=VALUE`, on one target only if the path names one.

@@ -81,8 +81,7 @@ class Workspace(Struct, Generic[S], frozen=True):
     declared: Mapping[str, tuple[Declared, ...]]
     """For every target, what is declared on it, in the order of the keys."""
     section: Section
-    resources: Mapping[str, Resource]
-    """All resources by their full keys, level by level, as they are written."""
+    resources: Mapping[str, Resource]  # all resources by their full keys, level by level, as they are written
     presets: Mapping[str, Level]
     seeds: Mapping[str, tuple[S, ...]]  # for every target, the seeds on it, in the order of the keys
     moved: Mapping[str, str]  # full key of before → full key of today

@@ -128,8 +128,7 @@ class Mapping(Node, frozen=True, gc=False, eq=False, kw_only=True):
     """A mapping. `opening` is the offset behind its { in flow style; 0 in block style."""
 
     opening: int = 0
-    written: tuple[Entry, ...] = ()
-    """The entries that stand in it, in order: merge keys and aliases as such."""
+    written: tuple[Entry, ...] = ()  # the entries that stand in it, in order: merge keys and aliases as such
     children: dict[str, Node] = {}
 
 

@@ -100,8 +100,7 @@ class SeedSection(Struct, Generic[S, Fields, Row], frozen=True):
     mapping `defaults`, and `customers_from`; none called `targets`. The context of all these models is the
     `WorkspaceFiles`."""
     row: type[Row]  # the fields of a customer
-    defaults: type[BaseModel]
-    """Those of them that may count for all customers of a seed, every one optional."""
+    defaults: type[BaseModel]  # those of them that may count for all customers of a seed, every one optional
     cells: Mapping[str, type]
     """How a table of customers is read: the fields of a customer that fit into a cell → `str`, `int`, `bool`.
     A cell that is none is the text that stands in it."""

@@ -156,8 +156,7 @@ class _Open(Struct):
     written: list[Entry] = field(default_factory=list)
     merged: list[Node] = field(default_factory=list)
     merge_key: int | None = None
-    key: Node | None = None
-    """What the next value stands behind; `None` in a list, and where a key comes next."""
+    key: Node | None = None  # what the next value stands behind; `None` in a list, and where a key comes next
     name: str | None = None  # the same as text; `None` for one that was refused, with what stands behind it
 
 

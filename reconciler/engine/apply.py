@@ -342,8 +342,7 @@ class LearnedDefaults(Struct, frozen=True):
     """What was found out: `values` by path in compared form; of `unknown` fields nothing was shown."""
 
     created: Outcome
-    deleted: Outcome | None = None
-    """`None` where nothing is known that could be deleted."""
+    deleted: Outcome | None = None  # `None` where nothing is known that could be deleted
     values: dict[str, Json] = field(default_factory=dict)
     unknown: tuple[str, ...] = ()
 

@@ -45,10 +45,8 @@ from reconciler.engine.kind import (
 class DefaultSource(StrEnum):
     """How a default is known."""
 
-    STATED = "stated"
-    """In the files, and a read-back of this account has shown it."""
-    UNPROVED = "stated_not_proved"
-    """In the files alone: no read-back of this account has shown it."""
+    STATED = "stated"  # in the files, and a read-back of this account has shown it
+    UNPROVED = "stated_not_proved"  # in the files alone: no read-back of this account has shown it
     LEARNED = "learned"
     ASSUMED = "assumed"
 
@@ -89,21 +87,15 @@ def known_defaults(kind: Kind, stated: Mapping[str, Json], learned: Mapping[str,
 class Drift(StrEnum):
     """What became of a field since the last write. None of it changes what is done about it."""
 
-    GIT = "git"
-    """The files want something else; the account is as that write left it."""
-    LIVE = "live"
-    """It was changed on the account; the files want what they wanted."""
+    GIT = "git"  # the files want something else; the account is as that write left it
+    LIVE = "live"  # it was changed on the account; the files want what they wanted
     BOTH = "both"
-    LEFT = "left"
-    """Neither changed: the server has made something else of what was sent."""
-    IN_DOUBT = "in_doubt"
-    """Unchanged since before the last write, whose outcome is unknown."""
-    RESTORED = "restored"
-    """That write was the way back from a run, and it still is as that left it."""
+    LEFT = "left"  # neither changed: the server has made something else of what was sent
+    IN_DOUBT = "in_doubt"  # unchanged since before the last write, whose outcome is unknown
+    RESTORED = "restored"  # that write was the way back from a run, and it still is as that left it
     UNDECLARED = "undeclared"
     """That write set it, and now it is kept: no longer declared, and its live value stays."""
-    UNKNOWN = "unknown"
-    """No earlier write is known, so that nothing can be said."""
+    UNKNOWN = "unknown"  # no earlier write is known, so that nothing can be said
 
 
 class FieldClass(StrEnum):

@@ -28,10 +28,8 @@ from reconciler.errors import BadAnswer
 class Listing(Enum):
     """How much of an account a plan has to know."""
 
-    IF_NEEDED = "if-needed"
-    """No list at all where every resource has an id; what is unmanaged stays unknown."""
-    DECLARED = "declared"
-    """The list, and whole bodies of what is declared."""
+    IF_NEEDED = "if-needed"  # no list at all where every resource has an id; what is unmanaged stays unknown
+    DECLARED = "declared"  # the list, and whole bodies of what is declared
     EVERYTHING = "everything"
     """The list, and whole bodies of all that it names: what may be deleted has to be known."""
 
@@ -40,8 +38,7 @@ class Inventory(Struct, frozen=True):
     """What is live. `by_id` holds whole bodies for all that is declared, rows of the list for the rest."""
 
     by_id: Mapping[int, Live] = field(default_factory=dict)
-    complete: bool = True
-    """Whether the list was read; without it only the declared ids are known."""
+    complete: bool = True  # whether the list was read; without it only the declared ids are known
 
     @property
     def listed(self) -> tuple[Live, ...]:

@@ -59,8 +59,7 @@ class Field(Struct, frozen=True):
     normal: Callable[[Json], Json] = lambda value: value
     """Brings any known form of a value into the one in which values are compared; the rest stays as it is."""
     rows: Rows | None = None
-    nullable: bool = True
-    """Whether the API's type has a null; without one its empty value is `false`."""
+    nullable: bool = True  # whether the API's type has a null; without one its empty value is `false`
     fills_itself: bool = False
     """The server writes it by itself: kept unless declared or named under `reset`, whatever the policy."""
 
@@ -181,8 +180,7 @@ class Given(Struct, frozen=True, gc=False):
 
     value: Json | Reference
     origin: Origin
-    named: Reference | None = None
-    """The name that it was written as, once a reference has become an id."""
+    named: Reference | None = None  # the name that it was written as, once a reference has become an id
 
 
 class Ruling(Struct, frozen=True):

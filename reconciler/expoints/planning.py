@@ -154,11 +154,9 @@ class SeedsPlan(Struct, frozen=True):
 
     seeds: tuple[SeedPlan, ...] = ()
     columns: tuple[Column, ...] = ()
-    settled: tuple[Delivery, ...] = ()
-    """Deliveries in doubt of which counting has shown how they ended."""
+    settled: tuple[Delivery, ...] = ()  # deliveries in doubt of which counting has shown how they ended
     trouble: ReconcilerError | None = None
-    account: str = ""
-    """The name of the tenant, empty where no seed is."""
+    account: str = ""  # the name of the tenant, empty where no seed is
 
     @property
     def sending(self) -> tuple[SeedPlan, ...]:

@@ -35,8 +35,7 @@ class RecipientState(StrEnum):
     """What a plan says of a recipient."""
 
     PENDING = "pending"
-    CHANGED = "changed"
-    """Sent in this round with other content; sent again."""
+    CHANGED = "changed"  # sent in this round with other content; sent again
     SENT = "sent"
     FOUND = "found"
     """Its address has customers that this journal does not explain, so another sender may have mailed it."""
@@ -49,26 +48,18 @@ class Recipient(Redacted, frozen=True):
     shown: ClassVar = ("customer", "name", "mailbox", "state", "note", "batch", "changed", "count")
 
     customer: SeedCustomer
-    name: str
-    """The keyed hash of its mailbox and its number among the customers of the same mailbox."""
-    mailbox: str
-    """The keyed hash of its mailbox alone."""
-    digest: str
-    """The keyed hash of all that is declared of it and of its batch."""
-    contents: Contents
-    """The keyed hash of each declared value of it and of its batch."""
+    name: str  # the keyed hash of its mailbox and its number among the customers of the same mailbox
+    mailbox: str  # the keyed hash of its mailbox alone
+    digest: str  # the keyed hash of all that is declared of it and of its batch
+    contents: Contents  # the keyed hash of each declared value of it and of its batch
     state: RecipientState = RecipientState.PENDING
     note: str = ""
-    batch: int = 0
-    """The number of the batch that sent it before, if one did."""
+    batch: int = 0  # the number of the batch that sent it before, if one did
     changed: tuple[str, ...] = ()
     """The paths that differ from what that batch held; one empty path if the journal does not say where."""
-    count: int = 0
-    """How many customers its address has, once they are counted, or were when it was found."""
-    ids: tuple[str, ...] | None = None
-    """The hashed ids of these, None where they are not known."""
-    is_agreed: bool = False
-    """Whether a person agreed to send to it although others may have."""
+    count: int = 0  # how many customers its address has, once they are counted, or were when it was found
+    ids: tuple[str, ...] | None = None  # the hashed ids of these, None where they are not known
+    is_agreed: bool = False  # whether a person agreed to send to it although others may have
 
     @property
     def is_due(self) -> bool:
@@ -83,8 +74,7 @@ class SeedPlan(Struct, frozen=True):
     customers: tuple[Recipient, ...]
     blocks: tuple[Block, ...] = ()
     notes: tuple[str, ...] = ()
-    digest: str = ""
-    """What binds a review to it: `Seed.digest_on` its target and tenant."""
+    digest: str = ""  # what binds a review to it: `Seed.digest_on` its target and tenant
 
     def count(self, state: RecipientState) -> int:
         """Return how many recipients are in a state."""
@@ -134,18 +124,14 @@ class SeedStatus(Struct, frozen=True):
     """
 
     key: str
-    sent: int
-    """How many of its customers are known as sent."""
+    sent: int  # how many of its customers are known as sent
     expected: int
     """How many customers their addresses have on the tenant at least, once all of them are visible."""
-    counted: int
-    """How many they have as far as the tenant shows them."""
-    by_status: Mapping[str, int]
-    """The tenant's own name of a status → how many have it; none that is empty."""
+    counted: int  # how many they have as far as the tenant shows them
+    by_status: Mapping[str, int]  # the tenant's own name of a status → how many have it; none that is empty
     faults: int | None
     """How many have one of the seed's `fault_statuses`; `None` where none are declared: unverified."""
-    unknown: tuple[str, ...] = ()
-    """Those of the seed's `fault_statuses` that the tenant does not have."""
+    unknown: tuple[str, ...] = ()  # those of the seed's `fault_statuses` that the tenant does not have
 
     @property
     def missing(self) -> int:
@@ -172,12 +158,10 @@ class SendResult(Struct, frozen=True):
     in_doubt: int = 0
     notes: tuple[str, ...] = ()
     exit: Exit = Exit.DONE
-    stops: bool = False
-    """Whether a further request would fail alike, so that none is begun."""
+    stops: bool = False  # whether a further request would fail alike, so that none is begun
     status: SeedStatus | None = None
     """What the tenant counted afterwards of those that were sent, where it could be asked."""
-    found: int = 0
-    """Not sent to, for the tenant has customers there that the journal does not explain."""
+    found: int = 0  # not sent to, for the tenant has customers there that the journal does not explain
 
 
 def recipients_of(seed: Seed, hash: Hash) -> tuple[Recipient, ...]:

@@ -34,20 +34,16 @@ from reconciler.problems import Place, Redacted
 class Send(StrEnum):
     """When a seed is sent."""
 
-    ONCE = "once"
-    """Each customer once a round, whatever changes."""
-    ON_CHANGE = "on_change"
-    """Again where the content of a customer, or of the batch, has changed."""
-    BY_HAND = "by_hand"
-    """Only by `seeds send`."""
+    ONCE = "once"  # each customer once a round, whatever changes
+    ON_CHANGE = "on_change"  # again where the content of a customer, or of the batch, has changed
+    BY_HAND = "by_hand"  # only by `seeds send`
 
 
 class Moment(Struct, frozen=True):
     """A date or time as it was written: `today`, `+21d`, `2026-12-01`, `2026-12-01T09:30`, `11:30`."""
 
     text: str
-    is_time: bool = False
-    """Whether it is a time of day, on any day."""
+    is_time: bool = False  # whether it is a time of day, on any day
 
 
 Value: TypeAlias = "Json | Moment"
@@ -108,16 +104,14 @@ class Seed(Redacted, frozen=True):
 
     shown: ClassVar = ("key", "place")
 
-    key: str
-    """`customer_seeds.onboarding-smoke`."""
+    key: str  # `customer_seeds.onboarding-smoke`
     place: Place
     customers: tuple[SeedCustomer, ...]
     batch: Mapping[str, Value]
     """Every declared member of the request but `Customers`: `IsTest`, `EndDate`, `SendTime`, …"""
     send: Send = Send.ONCE
     round: str = "1"
-    after: tuple[str, ...] = ()
-    """Full keys that must be applied or unchanged before it may be sent."""
+    after: tuple[str, ...] = ()  # full keys that must be applied or unchanged before it may be sent
     shared_mailbox: bool = False
     fault_statuses: tuple[str | int, ...] = ()
     """Status names or codes of the tenant that mean that a customer was not mailed."""

@@ -44,19 +44,14 @@ class SeedScope(Struct, frozen=True):
 
     client: Customers
     ledger: ReadOnlyJournal
-    account: str
-    """The name under which the journal knows the tenant."""
+    account: str  # the name under which the journal knows the tenant
     clock: Clock
-    now: datetime
-    """The start of the run, from which every relative moment counts."""
+    now: datetime  # the start of the run, from which every relative moment counts
     zone: ZoneInfo
     settle_after: float
-    check: Callable[[Seed], Sequence[Block]]
-    """The proof of test and recipients, from the files alone."""
-    declared: Sequence[Seed]
-    """Every seed of the target, also those that are not planned."""
-    everywhere: Sequence[Seed]
-    """Every seed of every target on this account."""
+    check: Callable[[Seed], Sequence[Block]]  # the proof of test and recipients, from the files alone
+    declared: Sequence[Seed]  # every seed of the target, also those that are not planned
+    everywhere: Sequence[Seed]  # every seed of every target on this account
     former: Mapping[str, str]
     """The key of before for each seed whose key has moved: what was sent under that one counts."""
 
@@ -66,10 +61,8 @@ class Explained(Struct, frozen=True):
 
     most: int = 0
     """How many customers it may have: those at the last delivery, and all that may have come since."""
-    least: int = 0
-    """How many it has if none is hidden or removed."""
-    before: int = 0
-    """How many it had right before the last delivery."""
+    least: int = 0  # how many it has if none is hidden or removed
+    before: int = 0  # how many it had right before the last delivery
     ids: frozenset[str] | None = frozenset()
     """The hashed ids of those; None where the tenant did not give them."""
 

@@ -81,10 +81,8 @@ class PlanFile(Struct, frozen=True):
     account: str
     tenant: str | None
     review: Review
-    parts: tuple[Globs, ...] = ()
-    """What of the files it is about; nothing where that is all of them."""
-    changes: tuple[Any, ...] = ()
-    """What it shows of its changes, each a `ChangePart`."""
+    parts: tuple[Globs, ...] = ()  # what of the files it is about; nothing where that is all of them
+    changes: tuple[Any, ...] = ()  # what it shows of its changes, each a `ChangePart`
 
     def check_shown(self, kind: Kind) -> None:
         """Check that what it shows of each change is what its digest stands for. Errors: `Refused`."""
