@@ -76,21 +76,6 @@ def test_with_json_the_plan_is_shown_before_anybody_is_asked(world: World) -> No
     assert run.document["exit_code"] == 0
 
 
-def test_in_ci_the_target_must_be_named(world: World) -> None:
-    world.environ["CI"] = "true"
-    with pytest.raises(UsageError, match="--target"):
-        world.applies()
-    assert world.writes == []
-    assert world.applies(selection=Selection(target="sandbox")).exit is Exit.DONE
-
-
-def test_json_holds_the_plan_and_every_outcome(world: World) -> None:
-    document = world.applies(json=True).document
-    assert document["summary"] == {"applied": 1, "failed": 0, "stale": 0, "skipped": 0, "in_doubt": 0}
-    assert document["plan"]["summary"]["update"] == 1
-    assert (document["outcomes"][0]["result"], document["exit_code"]) == ("applied", 0)
-
-
 def test_lines_worth_writing_are_printed(world: World) -> None:
     world.write("other.yaml", OTHER)
     world.variants = Variants.parse(["defaults=account"])

@@ -80,11 +80,6 @@ def test_a_plan_reads_each_declared_one_by_itself_only_where_the_list_lacks_its_
     assert requests(world) == {("GET", PAGE): 3, ("GET", ONE): LIVE}
 
 
-def test_a_plan_of_one_that_has_an_id_reads_that_one_and_no_list(world: World) -> None:
-    planned(world, Selection(only=("config-001",)))
-    assert requests(world) == {("GET", ONE): 1}
-
-
 @pytest.mark.parametrize("parallelism", [1, 20])
 def test_an_apply_reads_writes_and_reads_back_each_change_beside_its_plan(
     world: World, parallelism: int

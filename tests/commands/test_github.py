@@ -156,14 +156,6 @@ def test_a_summary_that_others_have_filled_is_not_made_too_large(step: World) ->
         assert (step.folder / "summary").stat().st_size <= 1_048_576
 
 
-def test_ten_of_a_kind_are_shown_and_the_rest_is_counted(step: World) -> None:
-    fields = ", ".join(f"x{number}: 1" for number in range(13))
-    step.write("other.yaml", f"import_configs: {{other: {{name: X, {fields}}}}}\n")
-    told = validated(step)
-    assert len(ANNOTATION.findall(told)) == 10
-    assert told.count("::notice::and 3 more errors\n") == 1
-
-
 @pytest.mark.parametrize("name", ["a,line=9.yaml", "a::b.yaml", "%0A::error::x.yaml", "##[error]x.yaml"])
 def test_a_file_cannot_be_named_so_that_it_commands(step: World, name: str) -> None:
     step.write(name, "nowhere: 1")

@@ -141,11 +141,3 @@ def test_a_live_value_at_a_default_that_nothing_has_proved_is_shown_as_a_reset(w
 def test_carried_members_are_shown(world: World) -> None:
     world.variants = Variants(server_extras="stable")
     assert "carried, unknown to this tool" in world.plans().out
-
-
-def test_names_that_steer_a_terminal_are_shown_harmless(world: World) -> None:
-    names = {1: "Welcome", 2: "\x1b[31mred\u202e"}
-    world.live({id: {"Name": name, "IsReusable": True} for id, name in names.items()})
-    out = world.plans().out
-    assert not {"\x1b", "\u202e"} & set(out)
-    assert '2 "\\u001b[31mred\\u202e"' in out

@@ -139,17 +139,6 @@ def test_two_pull_requests_merged_one_after_the_other_are_each_applied_as_review
     assert delays(three) == [1, 1, 9]
 
 
-def test_a_run_that_ended_half_way_is_applied_again_with_the_same_file(three: World) -> None:
-    planned(three)
-    three.faults = [Fault.parse("PUT *configs/2:1+:before:status=400")]
-    assert applied(three).exit is Exit.PARTLY
-    assert delays(three) == [1, 9, 1]
-    three.faults = ()
-    again = applied(three)
-    assert (again.exit, again.results) == (Exit.DONE, {"import_configs.c2": "applied"})
-    assert delays(three) == [1, 1, 1]
-
-
 def test_the_gravest_end_wins_over_a_missing_review(three: World) -> None:
     planned(three)
     declare(three, c1=2)
@@ -176,14 +165,6 @@ def test_in_ci_a_file_says_which_target_is_meant_and_fingerprints_do_not(world: 
     with pytest.raises(UsageError, match="must be named"):
         applied(world, ["0" * 64])
     assert applied(world).exit is Exit.DONE
-
-
-def test_another_target_than_that_of_the_file_is_refused(world: World) -> None:
-    planned(world)
-    world.write("reconciler.yaml", SETTINGS + '  other:\n    checkmarket: {url: "sandbox:"}\n')
-    with pytest.raises(Refused, match="target sandbox, and target other is named"):
-        applied(world, selection=Selection(target="other"))
-    assert applied(world, selection=Selection(target="sandbox")).exit is Exit.DONE
 
 
 def test_a_target_that_is_gone_is_an_error(world: World) -> None:

@@ -7,7 +7,7 @@ import io
 import pytest
 from msgspec.structs import replace
 
-from reconciler.commands.console import PROGRESS_AFTER, PROGRESS_EVERY, Console, Progress
+from reconciler.commands.console import PROGRESS_AFTER, PROGRESS_EVERY, Console
 from reconciler.commands.validate import validate
 from reconciler.errors import FilesInvalid
 from tests.clock import FakeClock
@@ -17,47 +17,35 @@ WIPED = "\r\x1b[K"
 
 
 @pytest.fixture
-def terminal() -> Terminal:
-    return Terminal()
-
-
-@pytest.fixture
-def progress(terminal: Terminal, clock: FakeClock) -> Progress:
-    return Console(stderr=terminal, clock=clock).progress("Reading files")
-
-
-@pytest.fixture
 def clock() -> FakeClock:
     return FakeClock()
 
 
-def test_what_is_done_within_a_second_is_done_in_silence(progress: Progress, terminal: Terminal) -> None:
-    progress(1, 2)
-    progress(2, 2)
-    assert terminal.getvalue() == ""
-
-
+@pytest.mark.parametrize(
+    ("steps", "line"),
+    [
+        ([(0.0, 1, 2), (0.0, 2, 2)], ""),
+        (
+            [(PROGRESS_AFTER, 1, 3), (PROGRESS_EVERY, 2, 3), (0.0, 3, 3)],
+            f"{WIPED}Reading files 1/3{WIPED}Reading files 2/3{WIPED}",
+        ),
+        ([(PROGRESS_AFTER, 4711, None)], f"{WIPED}Reading files 4711"),
+        (
+            [(PROGRESS_AFTER, 0, 1_000), *((0.0, done, 1_000) for done in range(1, 1_000))],
+            f"{WIPED}Reading files 0/1000",
+        ),
+    ],
+    ids=["within a second in silence", "counted and wiped", "to where is unknown", "a thousand at once"],
+)
 def test_after_a_second_a_line_counts_and_is_wiped_at_the_end(
-    progress: Progress, terminal: Terminal, clock: FakeClock
+    clock: FakeClock, steps: list[tuple[float, int, int | None]], line: str
 ) -> None:
-    clock.sleep(PROGRESS_AFTER)
-    progress(1, 3)
-    clock.sleep(PROGRESS_EVERY)
-    progress(2, 3)
-    progress(3, 3)
-    assert terminal.getvalue() == f"{WIPED}Reading files 1/3{WIPED}Reading files 2/3{WIPED}"
-
-
-def test_it_counts_without_knowing_to_where_and_a_thousand_steps_at_once_are_one_line(
-    terminal: Terminal, clock: FakeClock
-) -> None:
-    console = Console(stderr=terminal, clock=clock)
-    unknown, many = console.progress("Reading files"), console.progress("Asking")
-    clock.sleep(PROGRESS_AFTER)
-    unknown(4711, None)
-    for done in range(1_000):
-        many(done, 1_000)
-    assert terminal.getvalue() == f"{WIPED}Reading files 4711{WIPED}Asking 0/1000"
+    terminal = Terminal()
+    progress = Console(stderr=terminal, clock=clock).progress("Reading files")
+    for seconds, done, total in steps:
+        clock.sleep(seconds)
+        progress(done, total)
+    assert terminal.getvalue() == line
 
 
 @pytest.mark.parametrize(("stream", "quiet"), [(io.StringIO(), False), (Terminal(), True)])
