@@ -34,7 +34,7 @@ from reconciler.engine.kind import Accepted, Declared, Given, Json, Kind, Origin
 from reconciler.problems import Problem, Severity
 
 if TYPE_CHECKING:
-    from reconciler.config.discovery import Contents
+    from reconciler.config.load import Contents
     from reconciler.config.settings import Target
 
 

@@ -45,7 +45,8 @@ from reconciler.problems import Place, Problem, Redacted
 if TYPE_CHECKING:
     from zoneinfo import ZoneInfo
 
-    from reconciler.config.discovery import Contents, WorkspaceFiles
+    from reconciler.config.discovery import WorkspaceFiles
+    from reconciler.config.load import Contents
     from reconciler.config.settings import Target
 
 S = TypeVar("S")
