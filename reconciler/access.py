@@ -18,8 +18,7 @@ ALLOWED_ENV: Final = "RECONCILER_ALLOWED_ENV"
 SECRETS_DIR: Final = "RECONCILER_SECRETS_DIR"
 MOUNTED_SECRETS: Final = Path("/run/secrets")
 """Where Docker and Podman mount secrets: files directly in it, for folders in it are of other systems."""
-HTTPS: Final = 443
-"""The port that a host without one is trusted at."""
+HTTPS: Final = 443  # the port that a host without one is trusted at
 
 _SEPARATOR = re.compile(r"[,\s]+")
 _HOST = re.compile(

@@ -39,10 +39,8 @@ class SystemClock:
 
 _MINUTE = 60.0
 _FAILURES_IN_A_ROW = 3
-_LOOK_AGAIN = 0.25
-"""Seconds of real time after which a waiting thread looks again whether the run is to end."""
-_BLINK = 1e-6
-"""Seconds too short to be a wait; sleeping for them raises `SleepCut` where the run is to end."""
+_LOOK_AGAIN = 0.25  # seconds of real time after which a waiting thread looks again whether the run is to end
+_BLINK = 1e-6  # seconds too short to be a wait; sleeping for them raises `SleepCut` where the run is to end
 
 
 class Pace:

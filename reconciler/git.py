@@ -30,17 +30,13 @@ from reconciler.problems import Redacted
 if TYPE_CHECKING:
     import subprocess
 
-PATIENCE = 120.0
-"""Seconds after which a running command is killed."""
+PATIENCE = 120.0  # seconds after which a running command is killed
 
-MOST_OUTPUT = 256_000_000
-"""Bytes that one command may write to its output."""
+MOST_OUTPUT = 256_000_000  # bytes that one command may write to its output
 
-OLDEST = (2, 31)
-"""The oldest git that takes settings from its environment, as the journal hands them over."""
+OLDEST = (2, 31)  # the oldest git that takes settings from its environment, as the journal hands them over
 
-_REACHING = frozenset({"fetch", "ls-remote", "push"})
-"""The commands that may use a transport."""
+_REACHING = frozenset({"fetch", "ls-remote", "push"})  # the commands that may use a transport
 
 _PROTOCOLS = ("https", "ssh", "file")
 
@@ -115,11 +111,9 @@ Entry: TypeAlias = tuple[str, str, int]
 
 _COMMIT = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
 _FILES, _LINK = ("100644", "100755", "100664"), "120000"
-_PORTION = 16_000_000
-"""Bytes of content that are asked for at once."""
+_PORTION = 16_000_000  # bytes of content that are asked for at once
 _MOST_FILES = 500
-_MOST_LISTED = 24_000_000
-"""Bytes of the list of a tree: more than a hundred thousand files."""
+_MOST_LISTED = 24_000_000  # bytes of the list of a tree: more than a hundred thousand files
 _MOST_BYTES = 1_000_000_000
 _LONGEST_LINK, _MOST_LINKS = 4096, 40
 

@@ -26,8 +26,7 @@ from reconciler.errors import ApiError, BadAnswer, Declined, Forbidden, NoAnswer
 from reconciler.http.api import CHECKMARKET_HOSTS, Api, Connection
 from reconciler.http.messages import HEAVIEST, Answer, Budget, Secret, plain_complaint
 
-TOP = 100
-"""How many rows are asked for at once."""
+TOP = 100  # how many rows are asked for at once
 
 _MOST_PAGES = 1000
 _CONFIGS = "/3/contacts/import/configs"

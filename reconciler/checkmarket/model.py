@@ -57,8 +57,7 @@ DateFormat = Annotated[
     str,
     Field(max_length=10),
     _checked(
-        f"|.*{_DATE_LETTERS}.*",
-        'a date format is made of y, M and d, like "yyyy-MM-dd" (the case matters)',
+        f"|.*{_DATE_LETTERS}.*", 'a date format is made of y, M and d, like "yyyy-MM-dd" (the case matters)'
     ),
     shape(pattern=f"^$|{_DATE_LETTERS}", examples=["yyyy-MM-dd"]),
 ]
@@ -130,8 +129,7 @@ class ImportConfig(ApiFields):
         None, description="The survey that imported contacts are added to, and how."
     )
     column_mappings: list[ColumnMapping] | None = Field(
-        None,
-        description="Columns of a file uploaded in the Tool; the first import fills it in.",
+        None, description="Columns of a file uploaded in the Tool; the first import fills it in."
     )
     email_must_be_unique_within_account: bool | None = Field(
         None, description="A contact of the account with the same address is updated."

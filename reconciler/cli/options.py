@@ -81,8 +81,7 @@ def output_options_with(*formats: str) -> Decorator:
 
 output_options = output_options_with()
 
-plain_options = _all_of(selection_options, output_options)
-"""The options of a verb that takes no others."""
+plain_options = _all_of(selection_options, output_options)  # the options of a verb that takes no others
 
 # Consent is given by the person at the keyboard, so none of these has a variable.
 _keys: dict[str, Any] = {"multiple": True, "metavar": "KEY", "shell_complete": complete_resource}

@@ -46,8 +46,7 @@ from reconciler.render.listing import (
 
 _NO_NAMES = (Forbidden, NotFound, Declined, BadAnswer)
 """What a list of names can fail with while everything else works: its role, or a path that is inferred."""
-_EVERYTHING = Consent(resets=None)
-"""Consent by which a plan shows everything."""
+_EVERYTHING = Consent(resets=None)  # consent by which a plan shows everything
 
 
 class _Names(Struct):

@@ -12,11 +12,7 @@ from msgspec.structs import replace
 from reconciler.commands.console import Console, Pool
 from reconciler.commands.edit import write_ids
 from reconciler.commands.environment import Environment, deferred_interrupts
-from reconciler.commands.expoints import (
-    ExpointsSession,
-    digests_of,
-    expoints_session,
-)
+from reconciler.commands.expoints import ExpointsSession, digests_of, expoints_session
 from reconciler.commands.journal import memory_in, open_past
 from reconciler.commands.plan import LiveSnapshot, seeds_exits, snapshot
 from reconciler.commands.reports import (

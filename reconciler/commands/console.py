@@ -13,16 +13,7 @@ from msgspec import Struct, field
 
 from reconciler.clock import Clock, SystemClock
 from reconciler.errors import Exit, Refused
-from reconciler.render.values import (
-    PLAIN,
-    Level,
-    Paint,
-    harmless,
-    json_text,
-    log_line,
-    milliseconds,
-    moment,
-)
+from reconciler.render.values import PLAIN, Level, Paint, harmless, json_text, log_line, milliseconds, moment
 
 if TYPE_CHECKING:
     from concurrent.futures import Future
@@ -31,10 +22,8 @@ if TYPE_CHECKING:
     from reconciler.problems import Problem
 
 
-PROGRESS_AFTER = 1.0
-"""Seconds for which work goes on in silence."""
-PROGRESS_EVERY = 0.1
-"""Seconds between two looks at how far it is."""
+PROGRESS_AFTER = 1.0  # seconds for which work goes on in silence
+PROGRESS_EVERY = 0.1  # seconds between two looks at how far it is
 
 
 class Console(Struct, eq=False):
@@ -237,8 +226,7 @@ class Pool(Struct, frozen=True):
         return each(function, items, self.workers, self.console.progress(label))
 
 
-LONG_WAIT = 0.1
-"""Seconds from which on a line of the log says that a request had to wait."""
+LONG_WAIT = 0.1  # seconds from which on a line of the log says that a request had to wait
 
 
 def random_id() -> str:

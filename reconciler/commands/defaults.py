@@ -61,10 +61,7 @@ def _lesson(name: str, session: Session, run: OpenRun) -> LearnedDefaults:
     scope = Scope(session.target.name, session.account_name, session.target.guardrails.limits)
     with deferred_interrupts(lambda: None):
         lesson = learn_defaults(
-            account,
-            scope,
-            name,
-            lambda plan: apply(plan, engine_for(session, plan, run))[0],
+            account, scope, name, lambda plan: apply(plan, engine_for(session, plan, run))[0]
         )
         run.journal.learn(run.number, run.account, lesson.values)
     return lesson

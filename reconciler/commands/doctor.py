@@ -62,8 +62,7 @@ from reconciler.sandbox import StateError, check_state
 
 CLOCK_TOLERANCE = 60.0
 """Seconds by which two clocks may differ; a server tells whole seconds, and an answer takes a while."""
-_PATIENCE = 5.0
-"""Seconds in which an attempt that failed is repeated: a person is waiting."""
+_PATIENCE = 5.0  # seconds in which an attempt that failed is repeated: a person is waiting
 _FILE = "sqlite:"
 
 

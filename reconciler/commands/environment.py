@@ -94,8 +94,7 @@ class Environment(Struct, frozen=True):
         return Access.of(self.environ)
 
 
-NOTICED_WITHIN = 0.5
-"""Seconds after which a sleeping thread has noticed an interrupt."""
+NOTICED_WITHIN = 0.5  # seconds after which a sleeping thread has noticed an interrupt
 
 _SIGNALS = (signal.SIGINT, signal.SIGTERM)
 

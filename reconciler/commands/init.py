@@ -22,8 +22,7 @@ from reconciler.http.api import CHECKMARKET_HOSTS, EXPOINTS_HOSTS, trusted
 from reconciler.render.values import json_text
 
 _EXAMPLE_FILE = "newsletter.yaml"
-_REAL_TARGET = "production"
-"""The name of the target of a real account at first."""
+_REAL_TARGET = "production"  # the name of the target of a real account at first
 _TENANTS = ".expoints.nl"
 _KEYS = {"master_key": "CHECKMARKET_MASTER_KEY", "key": "CHECKMARKET_KEY"}
 _TOKEN = "EXPOINTS_TOKEN"  # noqa: S105  # the name of a variable

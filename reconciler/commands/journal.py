@@ -115,8 +115,7 @@ def _check_is_inside(path: Path, folder: Path) -> None:
         )
 
 
-RESTORE = "restore "
-"""How the command of a run begins that was a way back."""
+RESTORE = "restore "  # how the command of a run begins that was a way back
 
 
 class Memory(Struct, frozen=True):

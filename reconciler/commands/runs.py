@@ -27,8 +27,7 @@ from reconciler.journal.journal import Journal
 
 _NOTHING = object()
 
-POLL_SECONDS = 1.0
-"""How long a run rests between two tries to get hold of its accounts."""
+POLL_SECONDS = 1.0  # how long a run rests between two tries to get hold of its accounts
 
 
 class Lock(Struct, frozen=True):

@@ -34,8 +34,7 @@ from reconciler.render.text import (
 )
 from reconciler.render.values import FORMAT_VERSION
 
-POLL_SECONDS = 10.0
-"""How long `status --wait` rests between two looks."""
+POLL_SECONDS = 10.0  # how long `status --wait` rests between two looks
 
 
 @contextmanager
@@ -59,10 +58,7 @@ def seeds_preview(key: str, selection: Selection, console: Console, environment:
     """Show each customer of a seed as it will go, addresses in full; to a terminal only. Sends nothing."""
     if not console.stdout.isatty() or console.as_json:
         raise Refused("seeds preview shows addresses in full, so it writes to a terminal only")
-    with (
-        _opened(selection, console, environment, key) as expoints,
-        open_past(expoints.session) as records,
-    ):
+    with _opened(selection, console, environment, key) as expoints, open_past(expoints.session) as records:
         zone = expoints.session.workspace.settings.time_zone
         console.result(preview_text(_only(expoints.plan(records)), expoints.now, zone), None)
     return Exit.DONE

@@ -42,12 +42,9 @@ if TYPE_CHECKING:
 
 Keyed = TypeVar("Keyed", Declared, Seed)
 
-EMBEDDED = "http://localhost"
-"""The address of a sandbox in this process."""
-STATE = ".reconciler"
-"""What the folder with the default journal and the sandboxes is called."""
-_SHORTEST_KEY = 16
-"""Characters of a master key from which on it is hashed."""
+EMBEDDED = "http://localhost"  # the address of a sandbox in this process
+STATE = ".reconciler"  # what the folder with the default journal and the sandboxes is called
+_SHORTEST_KEY = 16  # characters of a master key from which on it is hashed
 
 
 class Chosen(Struct, frozen=True):

@@ -35,8 +35,7 @@ from reconciler.engine.kind import Json
 from reconciler.errors import NotEdited
 from reconciler.problems import Place, Problem
 
-Path: TypeAlias = tuple[str, ...]
-"""The keys on the way to a value, from the top of a file."""
+Path: TypeAlias = tuple[str, ...]  # the keys on the way to a value, from the top of a file
 
 
 class Put(Struct, frozen=True):
@@ -53,8 +52,7 @@ class Put(Struct, frozen=True):
     is_removal: bool = False
 
 
-REMOVE = Put(None, is_removal=True)
-"""Removes a key and its value, if they are there."""
+REMOVE = Put(None, is_removal=True)  # removes a key and its value, if they are there
 
 Edits: TypeAlias = Mapping[Path, Put]
 """What is put where, in this order. A mapping that is missing is made; a list of names becomes a mapping."""
@@ -64,10 +62,8 @@ Ranks: TypeAlias = Callable[[Path], Sequence[str]]
 
 _SECTIONS, _RESOURCES, _FIELDS, _TARGETS = range(4)
 """How deep the mappings stand whose entries are sections, resources, fields, and blocks of targets."""
-WIDTH = 100
-"""Columns that a line made here should not pass."""
-STEP = 2
-"""Spaces of indentation, where a file shows no habit of its own."""
+WIDTH = 100  # columns that a line made here should not pass
+STEP = 2  # spaces of indentation, where a file shows no habit of its own
 
 
 def edit(content: bytes, file: str, edits: Edits, ranks: Ranks = lambda _: ()) -> bytes:

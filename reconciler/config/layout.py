@@ -30,8 +30,7 @@ _PLAIN = re.compile(r"\w(?:[^:#,\[\]{}]*[^:#,\[\]{}\s])?")
 _JOINERS = "\u200c\u200d"  # parts of ordinary words and emoji
 
 
-Splice: TypeAlias = tuple[int, int, str]
-"""A start, an end, and what stands in place of the text between them."""
+Splice: TypeAlias = tuple[int, int, str]  # a start, an end, and what stands in place of the text between them
 
 
 def spliced(text: str, splices: Iterable[Splice], at: int = 0, stop: int | None = None) -> str:

@@ -15,8 +15,7 @@ LINE_BREAK = re.compile("[\t\n\r\x85\u2028\u2029]")
 NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,99}")
 """The form of a key, and of the name of a target or preset."""
 
-LONGEST_NAME = 1_000
-"""Characters of what the API calls something: each resource that refers to it repeats it."""
+LONGEST_NAME = 1_000  # characters of what the API calls something: each resource that refers to it repeats it
 
 MOST_COMPARED = 200  # names that are looked through for the one that was meant
 LONGEST_SHOWN = 80

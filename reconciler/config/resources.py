@@ -193,9 +193,7 @@ BLOCK = Role(
     elsewhere=dict.fromkeys(("preset", "targets"), _ON_A_RESOURCE),
 )
 PRESET = Role(
-    _ANYWHERE,
-    own=False,
-    elsewhere=dict.fromkeys((*_IDENTITY, "preset", "targets", "accept"), _ON_A_RESOURCE),
+    _ANYWHERE, own=False, elsewhere=dict.fromkeys((*_IDENTITY, "preset", "targets", "accept"), _ON_A_RESOURCE)
 )
 DEFAULTS = Role(
     frozenset(),
@@ -321,8 +319,7 @@ def _blocks(
     return blocks
 
 
-_FOLDED = ("id", "absent", "hidden", "undeclared")
-"""Controls of which the first level that names one decides."""
+_FOLDED = ("id", "absent", "hidden", "undeclared")  # controls of which the first level that names one decides
 
 
 def declared_on(

@@ -29,15 +29,7 @@ from reconciler.config.discovery import shown
 from reconciler.config.names import CONTROL, meant, snake, visible
 from reconciler.config.nodes import Node, Scalar, Source
 from reconciler.config.resources import Controls, Finding, blocks_of
-from reconciler.config.validation import (
-    MOST_PROBLEMS,
-    Model,
-    Report,
-    Vocabulary,
-    kind_of,
-    paths,
-    validated,
-)
+from reconciler.config.validation import MOST_PROBLEMS, Model, Report, Vocabulary, kind_of, paths, validated
 from reconciler.config.yaml import DEEPEST, Refusal, Unreadable, unseen
 from reconciler.engine.kind import Json
 from reconciler.problems import Place, Problem, Redacted

@@ -56,8 +56,7 @@ FIRST_PAUSE = 0.5
 # After one of these every further call would fail alike.
 _HOPELESS = (Unauthorised, Forbidden, AllowanceUsedUp)
 
-_NAMED = 3
-"""How many of the changes that keep a delete back are named; the rest is counted."""
+_NAMED = 3  # how many of the changes that keep a delete back are named; the rest is counted
 
 _STRICTER = (
     "The API has now shown an explicit false or 0, so from here on it differs from nothing: a resource that "

@@ -9,11 +9,9 @@ from msgspec import UNSET, UnsetType
 
 from reconciler.engine.kind import Body, Field, Json, Kind, Member, Rows
 
-Row: TypeAlias = Mapping[str, Json]
-"""One object of a list, in the API's own member names."""
+Row: TypeAlias = Mapping[str, Json]  # one object of a list, in the API's own member names
 
-ABSENT = UNSET
-"""A member that a body does not have; unlike `None`, which a body can hold."""
+ABSENT = UNSET  # a member that a body does not have; unlike `None`, which a body can hold
 Absent = UnsetType
 
 

@@ -14,8 +14,7 @@ from reconciler.engine.classify import AccountProfile, FieldClass, FieldView
 from reconciler.engine.kind import Declared, Globs, Live, digest_of
 from reconciler.errors import Exit
 
-CHECKSUM = "checksum"
-"""The member of a document that says what all of its other members are."""
+CHECKSUM = "checksum"  # the member of a document that says what all of its other members are
 
 
 def checksum_of(document: Mapping[str, object]) -> str:
@@ -27,8 +26,7 @@ def checksum_of(document: Mapping[str, object]) -> str:
     return digest_of({name: value for name, value in document.items() if name != CHECKSUM})
 
 
-SHARE_COUNTS_FROM = 10
-"""Below so many live resources a share of them says nothing and is not applied."""
+SHARE_COUNTS_FROM = 10  # below so many live resources a share of them says nothing and is not applied
 
 
 class Share(Struct, frozen=True):

@@ -29,17 +29,7 @@ from reconciler.engine.body import (
     value_at,
     without_server_members,
 )
-from reconciler.engine.kind import (
-    Accepted,
-    Body,
-    Declared,
-    Field,
-    Json,
-    Kind,
-    Origin,
-    Policy,
-    Reference,
-)
+from reconciler.engine.kind import Accepted, Body, Declared, Field, Json, Kind, Origin, Policy, Reference
 
 
 class DefaultSource(StrEnum):
@@ -65,8 +55,7 @@ class Default(Struct, frozen=True):
 
 ASSUMED_EMPTY = Default(None, DefaultSource.ASSUMED)
 
-Defaults = Mapping[str, Default]
-"""Path → default; a path that is missing is assumed to be empty."""
+Defaults = Mapping[str, Default]  # path → default; a path that is missing is assumed to be empty
 
 
 def known_defaults(kind: Kind, stated: Mapping[str, Json], learned: Mapping[str, Json]) -> Defaults:

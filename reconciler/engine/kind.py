@@ -22,11 +22,9 @@ from reconciler.problems import Place
 Json: TypeAlias = "bool | int | float | str | list[Json] | dict[str, Json] | None"
 """What JSON can say: a live body, a body to be sent, or one value in either."""
 
-Body: TypeAlias = Mapping[str, Json]
-"""A whole object of the API, in its own member names."""
+Body: TypeAlias = Mapping[str, Json]  # a whole object of the API, in its own member names
 
-Member: TypeAlias = tuple[str, ...]
-"""Where a value stands in a body: `("Battery", "Kind")`."""
+Member: TypeAlias = tuple[str, ...]  # where a value stands in a body: `("Battery", "Kind")`
 
 _CANONICAL = json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_ascii=True)
 

@@ -32,8 +32,7 @@ from reconciler.engine.inventory import Inventory, name_of
 from reconciler.engine.kind import Declared, Live, Reference
 from reconciler.problems import Problem
 
-SETTLE_SECONDS = 600
-"""How long to wait for what may have been created to show, as for a batch in doubt."""
+SETTLE_SECONDS = 600  # how long to wait for what may have been created to show, as for a batch in doubt
 
 PastPlans: TypeAlias = Callable[[str], Collection[str]]
 """From the fingerprint of a plan of before to the digests in it; none where it is not known."""

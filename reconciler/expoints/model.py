@@ -72,8 +72,7 @@ from reconciler.expoints.seed import (
 from reconciler.problems import Place, Severity
 
 INT32_MAX = 2**31 - 1
-_ANY_TIME = datetime(2001, 1, 1, tzinfo=UTC)
-"""What is not relative is the same whenever a run starts."""
+_ANY_TIME = datetime(2001, 1, 1, tzinfo=UTC)  # what is not relative is the same whenever a run starts
 
 
 def _private(value: object) -> object:
@@ -153,8 +152,7 @@ Label: TypeAlias = Annotated[
     shape(pattern=NOT_BLANK),
 ]
 Base64: TypeAlias = Annotated[
-    Private,
-    passing(_is_base64, "invalid-value", "this is not base64", "write base64, or file: with a path"),
+    Private, passing(_is_base64, "invalid-value", "this is not base64", "write base64, or file: with a path")
 ]
 Date: TypeAlias = Annotated[
     Private,

@@ -29,11 +29,9 @@ from reconciler.expoints.settling import SeedScope, explained_by, judged, longes
 from reconciler.journal.entries import Delivery, DeliveryState
 from reconciler.journal.rules import counting
 
-MOST_REASONS = 100
-"""Of one seed."""
+MOST_REASONS = 100  # of one seed
 
-RENAMED = "renamed"
-"""The code of the block of a seed that may be another one under a new key."""
+RENAMED = "renamed"  # the code of the block of a seed that may be another one under a new key
 
 
 def columns_by_key(columns: Sequence[Column]) -> Mapping[str | int, Sequence[Column]]:

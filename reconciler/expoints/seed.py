@@ -46,8 +46,7 @@ class Moment(Struct, frozen=True):
     is_time: bool = False  # whether it is a time of day, on any day
 
 
-Value: TypeAlias = "Json | Moment"
-"""A member of a batch or customer: plain, or a moment still to be resolved."""
+Value: TypeAlias = "Json | Moment"  # a member of a batch or customer: plain, or a moment still to be resolved
 
 
 class DataItem(Redacted, frozen=True):
@@ -146,8 +145,7 @@ _OFFSET = r"(?P<offset>Z|[+-](?:0[0-9]|1[0-4]):[0-5][0-9])"
 _MOMENT = re.compile(f"(?:{_DAY})(?:[T ]{_TIME}{_OFFSET}?)?")
 DATE_FORM = re.compile(f"{_NOW}|{_MOMENT.pattern}")
 """How a date, or a time on it, is written; a day that is in no calendar matches too."""
-TIME_FORM = re.compile(_TIME)
-"""How a time of day is written."""
+TIME_FORM = re.compile(_TIME)  # how a time of day is written
 
 
 @lru_cache(maxsize=1_000)  # thousands of customers have the same few moments
@@ -213,15 +211,13 @@ def _local(local: datetime, zone: ZoneInfo) -> tuple[datetime, str]:
     return at, ""
 
 
-LONGEST = 254
-"""Characters of an address."""
+LONGEST = 254  # characters of an address
 _ATOM = r"[A-Za-z0-9_+'=-]+"
 _LABEL = r"[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?"
 # No % and !, which some servers take for a way to another mailbox; no *, which belongs in patterns.
 _LOCAL = rf"(?=[^@]{{1,64}}@){_ATOM}(?:\.{_ATOM})*"
 _DOMAIN = rf"(?:{_LABEL}\.)+[A-Za-z][A-Za-z0-9-]{{0,61}}[A-Za-z0-9]"
-ADDRESS = re.compile(f"{_LOCAL}@{_DOMAIN}")
-"""The form of one plain address in ASCII."""
+ADDRESS = re.compile(f"{_LOCAL}@{_DOMAIN}")  # the form of one plain address in ASCII
 
 
 def is_one_address(text: str) -> bool:

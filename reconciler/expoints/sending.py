@@ -33,8 +33,7 @@ from reconciler.expoints.settling import SeedScope, explained_by, judged, look
 from reconciler.journal.entries import BatchIntent, Delivery, DeliveryState
 from reconciler.journal.journal import Journal
 
-LARGEST_BATCH = 200
-"""Customers in one request. The vendor advises no more (page POST-api-v3-customer-add)."""
+LARGEST_BATCH = 200  # customers in one request. The vendor advises no more (page POST-api-v3-customer-add)
 
 _HOPELESS = (Unauthorised, Forbidden, Unreachable, Abandoned)
 

@@ -25,8 +25,7 @@ from reconciler.errors import UsageError
 
 _IDLE_SECONDS = 20.0  # shorter than any server is known to keep an unused connection
 _PIECE = 2**16
-_attempt = threading.local()
-"""The attempt of each thread: `left` returns the seconds until it has to be over."""
+_attempt = threading.local()  # the attempt of each thread: `left` returns the seconds until it has to be over
 
 
 def _at_most(timeout: float | None, late: type[Exception] = TimeoutError) -> float | None:

@@ -23,10 +23,8 @@ QueryValue: TypeAlias = str | int | bool | Sequence[str | int]
 Transport: TypeAlias = httpx.BaseTransport
 """What carries requests; `WsgiTransport` is one, and tests may bring any."""
 
-HEAVIEST = 100_000_000
-"""What a document, or a whole list of them, may take of memory, in bytes, by `weight`."""
-DEEPEST = 100
-"""Objects and lists inside each other."""
+HEAVIEST = 100_000_000  # what a document, or a whole list of them, may take of memory, in bytes, by `weight`
+DEEPEST = 100  # objects and lists inside each other
 PACKED = "gzip"
 """The only way of packing that is asked for, so that any other one is a fault (RFC 9110, 12.5.3)."""
 

@@ -59,7 +59,7 @@ _FROM_FILES = {"host", "port", "user", "dbname", "sslmode", "application_name", 
 _HOST = re.compile(r"[a-z0-9_-]+(\.[a-z0-9_-]+)*\.?|[0-9a-f.]*:[0-9a-f:.]*")
 _VERIFIED = ("verify-ca", "verify-full")
 _HARMLESS = {"user", "dbname", "client_encoding", "connect_timeout"} | {
-    *("min_protocol_version", "max_protocol_version"),
+    *("min_protocol_version", "max_protocol_version")
 }
 """What the environment may say of an address all the same."""
 _NO_FILE = f"{os.devnull}/none"  # a path at which no file can be, so that none is read

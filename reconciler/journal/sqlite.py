@@ -18,13 +18,11 @@ from reconciler.journal.database import DAMAGED, NOTHING_SENT, DatabaseLog, dama
 from reconciler.journal.entries import other_format
 from reconciler.private import private_database, sync_folder
 
-APPLICATION_ID = 0x7265636A
-"""Marks a file as ours, in its header: "recj"."""
+APPLICATION_ID = 0x7265636A  # marks a file as ours, in its header: "recj"
 
 FOREIGN = "is not a journal of reconciler; name another file, or move this one away"
 
-PATIENCE = 30.0
-"""Seconds to wait for another process that is writing. A write takes milliseconds."""
+PATIENCE = 30.0  # seconds to wait for another process that is writing. A write takes milliseconds
 
 # EXTRA syncs the folder too: with FULL, a power cut can still take back the last commit.
 # On macOS a sync that is not a full one ends in the cache of the drive.

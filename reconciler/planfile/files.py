@@ -22,11 +22,9 @@ from reconciler.engine.kind import Globs, Kind, Live
 from reconciler.engine.plan import Review
 from reconciler.errors import Refused, UsageError
 
-LARGEST_FILE = 16_000_000
-"""Bytes of a plan file: some thousand changes."""
+LARGEST_FILE = 16_000_000  # bytes of a plan file: some thousand changes
 FORMAT_VERSION = 1
-_MOST_PARTS = 1_000_000
-"""Members and items of a document, which take far more memory than bytes."""
+_MOST_PARTS = 1_000_000  # members and items of a document, which take far more memory than bytes
 _HINT = "make it with plan --out FILE"
 
 

@@ -182,10 +182,7 @@ PlanDocument: Any = _described(
     target=str,
     account=str,
     tenant=(str | None, "The tenant of the seeds; null where there are none."),
-    explicit_empties=(
-        bool,
-        "Whether the account had shown a false or 0, so that these are not nothing.",
-    ),
+    explicit_empties=(bool, "Whether the account had shown a false or 0, so that these are not nothing."),
     limits=LimitsPart,
     selection=(
         list[SelectionPart],
@@ -201,10 +198,7 @@ PlanDocument: Any = _described(
     seeds=list[SeedPart],
     seeds_trouble=str | None,
     problems=list[ProblemPart],
-    checksum=(
-        Digest,
-        "The SHA-256 of the canonical JSON of all other members: sorted, without blanks.",
-    ),
+    checksum=(Digest, "The SHA-256 of the canonical JSON of all other members: sorted, without blanks."),
 )
 ResultsPart: Any = _described(
     "ResultsPart",

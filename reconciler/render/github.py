@@ -69,8 +69,7 @@ def _tree(environ: Mapping[str, str], commit: str) -> str:
     return f"{server}/{repository}/blob/{commit}" if known else ""
 
 
-MOST_ANNOTATIONS = 10
-"""GitHub shows so many of a kind, of each step."""
+MOST_ANNOTATIONS = 10  # GitHub shows so many of a kind, of each step
 _LONGEST = 2000
 _SHORTEST_MASK = 6
 _COMMON = {

@@ -41,8 +41,7 @@ _LONGEST_SENTENCE = 1000
 _LONGEST_NAME = 200
 _MOST_CUSTOMERS = 50
 _MOST_LOOSENED, _LONGEST_LOOSENED = 20, 300
-_BREAK = 2
-"""The size of what stands between two parts of a page."""
+_BREAK = 2  # the size of what stands between two parts of a page
 
 _TICKS = re.compile("`+")
 # Letters alone, numbers too short to be the name of a commit, dates and times; nothing that begins a list.

@@ -34,10 +34,8 @@ from reconciler.render.values import (
 )
 
 MAIL_IS_SENT = "Mail is really sent, for a test batch too. This tool cannot take customers back."
-WIDEST_BEFORE = 40
-"""Values before an arrow are padded to a common width, up to this."""
-_MOST_NAMED = 5
-"""How many keys one sentence names."""
+WIDEST_BEFORE = 40  # values before an arrow are padded to a common width, up to this
+_MOST_NAMED = 5  # how many keys one sentence names
 _LONGEST_CELL = 34
 
 _SYMBOLS = {

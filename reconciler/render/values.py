@@ -18,15 +18,12 @@ if TYPE_CHECKING:
     from reconciler.errors import Exit
     from reconciler.problems import Problem
 
-FORMAT_VERSION = 1
-"""The version of every JSON document; it grows when a member changes its meaning."""
-LONGEST = 60
-"""Characters of a value that are shown; the rest is counted."""
+FORMAT_VERSION = 1  # the version of every JSON document; it grows when a member changes its meaning
+LONGEST = 60  # characters of a value that are shown; the rest is counted
 
 Document = dict[str, Any]
 Style = Callable[[str], str]
-Level: TypeAlias = Literal["info", "warning", "error"]
-"""How grave a line of the log is."""
+Level: TypeAlias = Literal["info", "warning", "error"]  # how grave a line of the log is
 
 # Characters that cannot be seen and change what is seen, but for the controls of ASCII: C1, separators of
 # lines and paragraphs, direction of writing, no width or blank, half characters, tags.

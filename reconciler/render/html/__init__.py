@@ -47,8 +47,7 @@ from reconciler.render.values import Document, harmless, shortened, shown_field
 WHOLE = 40
 """How many cards stand on a page as a whole. The inside of the others waits as text, of which a script makes
 elements bit by bit: a browser that makes those of a thousand at once answers nothing meanwhile."""
-MOST_OPEN = 10
-"""From more open cards in a group on, all are folded, to show how many there are."""
+MOST_OPEN = 10  # from more open cards in a group on, all are folded, to show how many there are
 _LONGEST_VALUE = 2000
 _LONGEST_BODY = 100_000
 _CARRIED = "(carried as it is)"
