@@ -223,17 +223,13 @@ def test_a_mailbox_twice_is_fine_where_it_is_allowed(text: str, tmp_path: Path) 
     assert problems_of(tmp_path, {"a.yaml": text}) == ()
 
 
-def test_neither_sharing_is_told_to_both(tmp_path: Path) -> None:
+def test_neither_sharing_is_told_to_both_and_two_targets_share_nothing(tmp_path: Path) -> None:
     text = MAILBOX_IN_TWO.replace("    shared_mailbox: true\n", "")
     found = problems_of(tmp_path, {"a.yaml": text})
     assert [(p.code, p.key[-1], p.place.line) for p in found] == [
         ("shared-mailbox", "a", 6),
         ("shared-mailbox", "b", 11),
     ]
-
-
-def test_a_mailbox_may_stand_in_two_seeds_of_two_targets(tmp_path: Path) -> None:
-    text = MAILBOX_IN_TWO.replace("shared_mailbox: true", "shared_mailbox: false")
     files = {"reconciler.yaml": SETTINGS.replace("*@qa.example", "*@example.com")}
     first, _, second = text.rpartition("targets: [sandbox]")
     assert problems_of(tmp_path, {**files, "a.yaml": f"{first}targets: [staging]{second}"}) == ()
