@@ -8,45 +8,19 @@ from typing import Any
 import pytest
 from msgspec.structs import replace
 
-from reconciler.engine.change import Action, Limits, Plan, Scope, Share
-from reconciler.engine.classify import AccountProfile, LastWrite
+from reconciler.engine.change import Action, Limits, Plan, Share
+from reconciler.engine.classify import LastWrite
 from reconciler.engine.inventory import Inventory, resolve
 from reconciler.engine.kind import Body, Declared, Json, Live, Policy, Reference
 from reconciler.engine.plan import Consent, make_plan
-from tests.engine.toys import ToyShop, account, declared, live
+from tests.engine.toys import SCOPE, ToyShop, account, declared, live, lives, planned, robots
 
-SCOPE = Scope("shop", "shop.example", Limits())
 ALL_RESETS = Consent(resets=None)
 CREATE, UPDATE, DELETE = Action
 
 
-def plan(
-    resources: Sequence[Declared],
-    lives: Sequence[Live] = (),
-    *,
-    limits: Limits | None = None,
-    consent: Consent | None = None,
-    of: AccountProfile | None = None,
-    complete: bool = True,
-    others: Sequence[Declared] = (),
-) -> Plan:
-    inventory = Inventory({item.id: item for item in lives}, complete)
-    scope = replace(SCOPE, limits=limits or Limits())
-    return make_plan(scope, of or account(), resources, inventory, consent or Consent(), others=others)
-
-
 def codes(plan: Plan) -> list[str]:
     return [block.code for blocked in plan.blocked for block in blocked.blocks]
-
-
-def robots(number: int, **body: Json) -> list[Live]:
-    return [live({"Name": f"Robot {id}", **body}, id=id) for id in range(1, number + 1)]
-
-
-def declared_robots(number: int, **values: Json) -> list[Declared]:
-    return [
-        declared(f"toys.robot-{id}", {"name": f"Robot {id}", **values}, id=id) for id in range(1, number + 1)
-    ]
 
 
 BIGGER = declared(values={"name": "Robot", "size": 7})
@@ -54,7 +28,7 @@ DOLL = live({"Name": "Doll"}, id=2)
 
 
 @pytest.mark.parametrize(
-    ("resource", "lives", "change"),
+    ("resource", "found", "change"),
     [
         (declared(), [], (CREATE, None, False)),
         (BIGGER, [live({"Size": 5})], (UPDATE, 1, True)),
@@ -63,13 +37,13 @@ DOLL = live({"Name": "Doll"}, id=2)
         (declared(values={"name": "robot"}), [live()], (CREATE, None, False)),
     ],
 )
-def test_what_is_declared_is_created_or_changed(resource: Declared, lives: Any, change: Any) -> None:
-    made = plan([resource], lives)
+def test_what_is_declared_is_created_or_changed(resource: Declared, found: Any, change: Any) -> None:
+    made = planned([resource], found)
     assert [(c.action, c.id, c.adopted) for c in made.changes] == [change]
 
 
 @pytest.mark.parametrize(
-    ("resource", "lives", "hidden"),
+    ("resource", "found", "hidden"),
     [
         (declared(id=1), [live()], False),
         (declared(id=9, hidden=True), [], True),
@@ -77,32 +51,32 @@ def test_what_is_declared_is_created_or_changed(resource: Declared, lives: Any, 
         (declared(absent=True), [], False),
     ],
 )
-def test_what_is_as_declared_is_unchanged(resource: Declared, lives: Any, hidden: bool) -> None:
-    made = plan([resource], lives)
+def test_what_is_as_declared_is_unchanged(resource: Declared, found: Any, hidden: bool) -> None:
+    made = planned([resource], found)
     assert (made.changes, made.blocked) == ((), ())
     assert [(one.key, one.hidden) for one in made.unchanged] == [("toys.robot", hidden)]
 
 
 def test_two_live_ones_of_one_name_are_not_chosen_from() -> None:
-    made = plan([declared()], [live(id=1), live(id=2)])
+    made = planned([declared()], [live(id=1), live(id=2)])
     assert codes(made) == ["ambiguous-name"]
     assert "1, 2" in made.blocked[0].blocks[0].message
     # Neither is unmanaged, so that neither is pruned.
-    pruned = plan(
+    pruned = planned(
         [declared()], [live(id=1), live(id=2)], consent=Consent(prune=True), limits=Limits(deletes=None)
     )
     assert (made.unmanaged, pruned.changes) == ((), ())
 
 
 def test_an_id_that_is_not_there_is_not_created_again() -> None:
-    assert codes(plan([declared(id=9)], [live()])) == ["id-not-found"]
+    assert codes(planned([declared(id=9)], [live()])) == ["id-not-found"]
 
 
 def test_two_keys_never_meet_on_one_live_one() -> None:
-    assert codes(plan([declared("toys.a", id=1), declared("toys.b", id=1)], [live()])) == ["claimed"] * 2
+    assert codes(planned([declared("toys.a", id=1), declared("toys.b", id=1)], [live()])) == ["claimed"] * 2
     # One whose id another key declares is not taken by its name either.
     renamed = declared("toys.a", {"name": "Android"}, id=1)
-    assert codes(plan([renamed, declared("toys.b")], [live()])) == ["claimed"]
+    assert codes(planned([renamed, declared("toys.b")], [live()])) == ["claimed"]
 
 
 @pytest.mark.parametrize(("ids", "code"), [([], "unknown-reference"), ([3, 4], "ambiguous-reference")])
@@ -113,30 +87,30 @@ def test_a_name_that_the_api_does_not_make_one_id_of_blocks_its_resource(ids: li
             return ids
 
     toys, wanted = Shop(), declared(values={"name": "Robot", "size": Reference("survey", "Satisfied")})
-    made = plan(resolve([wanted, replace(wanted, key="toys.other")], toys))
+    made = planned(resolve([wanted, replace(wanted, key="toys.other")], toys))
     assert codes(made) == [code] * 2
     assert toys.calls == [("survey Satisfied", None)]
 
 
 def test_what_nobody_declares_is_listed_and_left_alone() -> None:
-    lives = [live(), DOLL, live({"Name": "Ball"}, id=3), live({"Name": "Kite"}, id=4)]
+    found = [live(), DOLL, live({"Name": "Ball"}, id=3), live({"Name": "Kite"}, id=4)]
     # What is declared and was not selected is not unmanaged, by its id or by its name.
     others = [declared("toys.doll", {"name": "Doll"}), declared("toys.ball", {"name": "Round"}, id=3)]
-    made = plan([declared(id=1)], lives, others=others)
+    made = planned([declared(id=1)], found, others=others)
     assert [item.id for item in made.unmanaged] == [4]
     assert ([one.key for one in made.unchanged], made.changes) == (["toys.robot"], ())
 
 
 def test_prune_deletes_within_the_limit_only() -> None:
     prune = Consent(prune=True)
-    assert codes(plan([declared(id=1)], [live(), DOLL], consent=prune)) == ["too-many-deletes"]
-    made = plan([declared(id=1)], [live(), DOLL], consent=prune, limits=Limits(deletes=1))
+    assert codes(planned([declared(id=1)], [live(), DOLL], consent=prune)) == ["too-many-deletes"]
+    made = planned([declared(id=1)], [live(), DOLL], consent=prune, limits=Limits(deletes=1))
     assert [(c.action, c.id) for c in made.changes] == [(DELETE, 2)]
 
 
 def test_resets_without_consent_block_the_resource_and_name_every_field_while_others_go_on() -> None:
     quiet = declared("toys.doll", {"name": "Doll", "size": 1}, id=2)
-    made = plan([declared(id=1), quiet], [live({"Size": 5, "IsLoud": True}), DOLL])
+    made = planned([declared(id=1), quiet], [live({"Size": 5, "IsLoud": True}), DOLL])
     assert [change.key for change in made.changes] == ["toys.doll"]
     (blocked,) = made.blocked
     assert (codes(made), blocked.blocks[0].paths) == (["unconsented-resets"], ("size", "is_loud"))
@@ -151,16 +125,18 @@ def test_resets_without_consent_block_the_resource_and_name_every_field_while_ot
 def test_resets_by_policy_count_against_the_limit_or_the_flag(
     limit: int | None, flag: int | None, allowed: int
 ) -> None:
-    lives, limits = [live({"Size": 5, "IsLoud": True})], Limits(resets=limit)
-    assert len(plan([declared(id=1)], lives, limits=limits, consent=Consent(resets=flag)).changes) == allowed
+    found, limits = [live({"Size": 5, "IsLoud": True})], Limits(resets=limit)
+    assert (
+        len(planned([declared(id=1)], found, limits=limits, consent=Consent(resets=flag)).changes) == allowed
+    )
 
 
 def test_a_reset_that_the_resource_names_needs_no_further_consent() -> None:
-    assert plan([declared(id=1, reset=["size"])], [live({"Size": 5})]).resets == 1
+    assert planned([declared(id=1, reset=["size"])], [live({"Size": 5})]).resets == 1
 
 
 def test_a_refused_field_blocks_even_where_nothing_else_changes() -> None:
-    made = plan([declared(id=1, undeclared=Policy.REFUSE)], [live({"Size": 5})], consent=ALL_RESETS)
+    made = planned([declared(id=1, undeclared=Policy.REFUSE)], [live({"Size": 5})], consent=ALL_RESETS)
     assert (codes(made), made.blocked[0].blocks[0].paths) == (["undeclared"], ("size",))
 
 
@@ -177,15 +153,15 @@ def test_a_refused_field_blocks_even_where_nothing_else_changes() -> None:
 def test_more_updates_than_the_limit_block_all_of_them(
     declared_count: int, live_count: int, limit: Any, complete: bool, allowed: bool
 ) -> None:
-    resources, limits = declared_robots(declared_count, size=7), Limits(updates=limit)
-    made = plan(resources, robots(live_count), limits=limits, complete=complete)
+    resources, limits = robots(*range(1, declared_count + 1), size=7), Limits(updates=limit)
+    made = planned(resources, lives(*range(1, live_count + 1)), limits=limits, complete=complete)
     assert made.count(UPDATE) == (declared_count if allowed else 0)
     assert codes(made) == ([] if allowed else ["too-many-updates"] * declared_count)
 
 
 def test_resources_that_are_blocked_do_not_count_as_updates() -> None:
-    lives = [live({"Name": "Robot 1", "Size": 5}, id=1), live({"Name": "Robot 2"}, id=2)]
-    made = plan(declared_robots(2, is_loud=True), lives, limits=Limits(updates=1))
+    found = [*lives(1, Size=5), *lives(2)]
+    made = planned(robots(1, 2, is_loud=True), found, limits=Limits(updates=1))
     assert (made.count(UPDATE), codes(made)) == (1, ["unconsented-resets"])
 
 
@@ -194,7 +170,7 @@ BARE: Body = {"ToyId": 1, "Name": "Robot"}
 
 
 @pytest.mark.parametrize(
-    ("resource", "lives", "code"),
+    ("resource", "found", "code"),
     [
         (replace(HIDING, id=None), [], "created-hidden"),
         (HIDING, [live()], "would-hide"),
@@ -207,29 +183,31 @@ BARE: Body = {"ToyId": 1, "Name": "Robot"}
         (replace(BIGGER, id=1), [Live(1, "Robot", BARE, False)], "visibility-unknown"),
     ],
 )
-def test_nothing_is_hidden_by_a_file_alone(resource: Declared, lives: Any, code: str) -> None:
-    assert codes(plan([resource], lives)) == [code]
+def test_nothing_is_hidden_by_a_file_alone(resource: Declared, found: Any, code: str) -> None:
+    assert codes(planned([resource], found)) == [code]
 
 
 def test_a_flag_for_another_key_does_not_allow_hiding() -> None:
-    assert codes(plan([HIDING], [live()], consent=Consent(hide=frozenset({"toys.doll"})))) == ["would-hide"]
+    assert codes(planned([HIDING], [live()], consent=Consent(hide=frozenset({"toys.doll"})))) == [
+        "would-hide"
+    ]
     allowed = Consent(hide=frozenset({"toys.robot"}))
-    assert plan([HIDING], [live()], consent=allowed).count(UPDATE) == 1
+    assert planned([HIDING], [live()], consent=allowed).count(UPDATE) == 1
 
 
 class TestKnownIds:
     REMEMBERED = replace(account(), last_writes={"toys.robot": LastWrite(1, 1, {}, {}, None, is_sure=True)})
 
     def test_a_key_with_a_known_id_is_not_created_under_a_name_that_is_gone(self) -> None:
-        made = plan([declared()], [live({"Name": "Android"})], of=self.REMEMBERED)
+        made = planned([declared()], [live({"Name": "Android"})], of=self.REMEMBERED)
         message = made.blocked[0].blocks[0].message
         assert (codes(made), "id 1" in message, '"Android"' in message) == (["known-id"], True, True)
 
     def test_it_is_no_hindrance_where_the_name_is_found_or_consented_to_or_to_be_absent(self) -> None:
-        assert codes(plan([declared()], [live()], of=self.REMEMBERED)) == []
+        assert codes(planned([declared()], [live()], of=self.REMEMBERED)) == []
         consent = Consent(recreate=frozenset({"toys.robot"}))
-        assert plan([declared()], of=self.REMEMBERED, consent=consent).count(CREATE) == 1
-        assert plan([declared(absent=True)], of=self.REMEMBERED).unchanged
+        assert planned([declared()], of=self.REMEMBERED, consent=consent).count(CREATE) == 1
+        assert planned([declared(absent=True)], of=self.REMEMBERED).unchanged
 
 
 class TestDigest:
@@ -267,5 +245,5 @@ class TestDigest:
     ) -> None:
         here = self.digest({"size": 7}, {"Size": 5})
         assert (self.digest(values, body, **scope) == here) is is_same
-        (change,) = plan(declared_robots(1, size=7), robots(1)).changes
+        (change,) = planned(robots(1, size=7), lives(1)).changes
         assert replace(change, key="toys.other").digest != change.digest

@@ -8,25 +8,16 @@ from typing import Any
 import pytest
 from msgspec.structs import replace
 
-from reconciler.engine.change import Limits, Plan, Scope
+from reconciler.engine.change import Limits, Plan
 from reconciler.engine.classify import Defaults
-from reconciler.engine.inventory import Inventory
 from reconciler.engine.kind import Declared, Live
-from reconciler.engine.plan import Consent, Review, joined, make_plan, reviewed
-from tests.engine.toys import account, claimed, declared, live, proved
+from reconciler.engine.plan import Review, joined, reviewed
+from tests.engine.toys import account, claimed, declared, live, lives, planned, proved, robots
 
-SCOPE = Scope("shop", "shop.example", Limits(None, None, None))
-
-
-def robots(*numbers: int, size: int = 7) -> list[Declared]:
-    return [declared(f"toys.robot-{n}", {"name": f"Robot {n}", "size": size}, id=n) for n in numbers]
+NO_LIMITS = Limits(None, None, None)
 
 
-def lives(*numbers: int, size: int = 5) -> list[Live]:
-    return [live({"Name": f"Robot {n}", "Size": size}, id=n) for n in numbers]
-
-
-def planned(
+def plan(
     wanted: Sequence[Declared],
     found: Sequence[Live],
     review: Review | None = None,
@@ -35,10 +26,8 @@ def planned(
     strict: bool = False,
     defaults: Defaults | None = None,
 ) -> Plan:
-    inventory = Inventory({item.id: item for item in found})
-    scope = replace(SCOPE, limits=Limits(None, None, updates))
     of = account(explicit_empties=strict, defaults=defaults)
-    return make_plan(scope, of, wanted, inventory, Consent(), review)
+    return planned(wanted, found, limits=replace(NO_LIMITS, updates=updates), of=of, review=review)
 
 
 def review_of(plan: Plan, *keys: str) -> Review:
@@ -56,17 +45,17 @@ def codes(plan: Plan) -> dict[str, str]:
 
 @pytest.mark.parametrize("chosen", [(), ("toys.robot-1",), ("toys.robot-2", "toys.robot-3")])
 def test_exactly_what_was_reviewed_is_left_to_do(chosen: tuple[str, ...]) -> None:
-    plan = planned(robots(1, 2, 3), lives(1, 2, 3))
-    review = review_of(plan, *chosen) if chosen else Review(frozenset())
-    made = reviewed(plan, review)
+    whole = plan(robots(1, 2, 3, size=7), lives(1, 2, 3, Size=5))
+    review = review_of(whole, *chosen) if chosen else Review(frozenset())
+    made = reviewed(whole, review)
     assert keys(made) == list(chosen)
-    assert codes(made) == {key: "unreviewed" for key in keys(plan) if key not in chosen}
+    assert codes(made) == {key: "unreviewed" for key in keys(whole) if key not in chosen}
     assert reviewed(made, review) == made
 
 
 def test_what_was_not_reviewed_does_not_keep_back_what_was() -> None:
-    review = review_of(planned(robots(1), lives(1)))
-    made = planned(robots(1, 2, 3), lives(1, 2, 3), review, updates=1)
+    review = review_of(plan(robots(1, size=7), lives(1, Size=5)))
+    made = plan(robots(1, 2, 3, size=7), lives(1, 2, 3, Size=5), review, updates=1)
     assert keys(made) == ["toys.robot-1"]
     assert codes(made) == {"toys.robot-2": "unreviewed", "toys.robot-3": "unreviewed"}
 
@@ -75,19 +64,19 @@ QUIET = [declared("toys.robot-1", {"name": "Robot 1", "size": 7, "is_loud": Fals
 LOUD = [live({"Name": "Robot 1", "Size": 5, "IsLoud": True}, id=1)]
 
 
-@pytest.mark.parametrize("found", [lives(1), LOUD])
+@pytest.mark.parametrize("found", [lives(1, Size=5), LOUD])
 @pytest.mark.parametrize("wanted", [QUIET, [declared("toys.robot-1", {}, id=1, absent=True)]])
 def test_what_was_reviewed_stays_so_when_the_account_shows_its_first_false(wanted: Any, found: Any) -> None:
-    review = review_of(planned(wanted, found))
-    now = planned(wanted, found, strict=True)
+    review = review_of(plan(wanted, found))
+    now = plan(wanted, found, strict=True)
     assert keys(reviewed(now, replace(review, lenient=review.digests))) == ["toys.robot-1"]
 
 
 def test_where_false_is_not_nothing_a_review_without_it_is_none_with_it() -> None:
-    before = planned(robots(1), lives(1), strict=True)
-    assert planned(QUIET, lives(1), review_of(before), strict=True).changes == ()
+    before = plan(robots(1, size=7), lives(1, Size=5), strict=True)
+    assert plan(QUIET, lives(1, Size=5), review_of(before), strict=True).changes == ()
     nothing_but = [declared("toys.robot-1", {"name": "Robot 1", "is_loud": False}, id=1)]
-    assert planned(nothing_but, [live({"Name": "Robot 1"})], Review(frozenset()), strict=True).changes == ()
+    assert plan(nothing_but, [live({"Name": "Robot 1"})], Review(frozenset()), strict=True).changes == ()
 
 
 @pytest.mark.parametrize(
@@ -104,28 +93,28 @@ def test_where_false_is_not_nothing_a_review_without_it_is_none_with_it() -> Non
 def test_a_proof_leaves_a_change_as_it_was_reviewed_and_a_disproof_does_not(
     defaults: Defaults, covered: bool
 ) -> None:
-    before = planned(robots(1), LOUD, defaults=claimed({"is_loud": True}))
+    before = plan(robots(1, size=7), LOUD, defaults=claimed({"is_loud": True}))
     assert before.changes[0].resets
-    assert before.changes[0].digest != planned(robots(1), lives(1)).changes[0].digest
+    assert before.changes[0].digest != plan(robots(1, size=7), lives(1, Size=5)).changes[0].digest
     review = review_of(before)
-    assert review.covers(planned(robots(1), LOUD, defaults=defaults).changes[0]) is covered
+    assert review.covers(plan(robots(1, size=7), LOUD, defaults=defaults).changes[0]) is covered
     lenient = Review(frozenset(), lenient=review.digests)
-    assert lenient.covers(planned(robots(1), LOUD, strict=True, defaults=defaults).changes[0]) is covered
+    assert lenient.covers(plan(robots(1, size=7), LOUD, strict=True, defaults=defaults).changes[0]) is covered
 
 
 def test_several_reviews_cover_what_any_of_them_covers_and_each_is_as_lenient_as_it_was() -> None:
-    loud, quiet = planned(robots(1), lives(1), strict=True), planned(QUIET, LOUD)
+    loud, quiet = plan(robots(1, size=7), lives(1, Size=5), strict=True), plan(QUIET, LOUD)
     lenient = replace(review_of(quiet), lenient=review_of(quiet).digests)
     both = joined([review_of(loud), lenient])
     assert both.digests == {*loud.digests, *quiet.digests}
     assert both.lenient == {*quiet.digests}
     assert both.names == {**review_of(loud).names, **lenient.names}
-    assert keys(planned(QUIET, LOUD, both, strict=True)) == ["toys.robot-1"]
+    assert keys(plan(QUIET, LOUD, both, strict=True)) == ["toys.robot-1"]
     assert joined([]).digests == frozenset()
 
 
 def test_what_is_gone_from_the_plan_is_named_by_its_key_or_its_digest() -> None:
-    review = review_of(planned(robots(1, 2, 3), lives(1, 2, 3)))
+    review = review_of(plan(robots(1, 2, 3, size=7), lives(1, 2, 3, Size=5)))
     with_seeds = replace(review, digests=review.digests | {"5" * 64, "6" * 64})
-    now = planned(robots(1, 2, 3), [*lives(1, size=7), *lives(2, 3)], updates=1)
+    now = plan(robots(1, 2, 3, size=7), [*lives(1, Size=7), *lives(2, 3, Size=5)], updates=1)
     assert with_seeds.gone(now, ["5" * 64]) == ("666666666666…", "toys.robot-1")

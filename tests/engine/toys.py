@@ -5,8 +5,13 @@ from __future__ import annotations
 import copy
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
+from msgspec.structs import replace
+
+from reconciler.engine.change import Limits, Plan, Scope
 from reconciler.engine.classify import AccountProfile, Defaults, known_defaults
+from reconciler.engine.inventory import Inventory
 from reconciler.engine.kind import (
     Body,
     Declared,
@@ -23,10 +28,12 @@ from reconciler.engine.kind import (
     Ruling,
     map_serially,
 )
+from reconciler.engine.plan import Consent, make_plan
 from reconciler.problems import Place
 
 PLACE = Place("toys.yaml", 1, 1)
 RESOURCE = Origin("resource", PLACE)
+SCOPE = Scope("shop", "shop.example", Limits())
 
 TOYS = Kind(
     name="toys",
@@ -86,6 +93,30 @@ def declared(
 def live(body: Body | None = None, *, id: int = 1, listed: bool = True) -> Live:
     whole = {"ToyId": id, "Name": "Robot", "IsVisible": True, **(body or {})}
     return Live(id, str(whole["Name"]), whole, listed)
+
+
+def planned(
+    resources: Sequence[Declared],
+    lives: Sequence[Live] = (),
+    *,
+    limits: Limits | None = None,
+    consent: Consent | None = None,
+    of: AccountProfile | None = None,
+    complete: bool = True,
+    **more: Any,
+) -> Plan:
+    """Return the plan for these resources where these are live."""
+    inventory = Inventory({item.id: item for item in lives}, complete)
+    scope = replace(SCOPE, limits=limits or Limits())
+    return make_plan(scope, of or account(), resources, inventory, consent or Consent(), **more)
+
+
+def robots(*numbers: int, **values: Json) -> list[Declared]:
+    return [declared(f"toys.robot-{n}", {"name": f"Robot {n}", **values}, id=n) for n in numbers]
+
+
+def lives(*numbers: int, **body: Json) -> list[Live]:
+    return [live({"Name": f"Robot {n}", **body}, id=n) for n in numbers]
 
 
 @dataclass
