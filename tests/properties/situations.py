@@ -22,20 +22,19 @@ PLACE = Place("drawn.yaml", 1, 1)
 RESOURCE = Origin("resource", PLACE)
 
 _SURVEYS = {"Customer satisfaction 2026": 4711, "Support follow-up": 4713}
-_DAYS, _TIMES = (2, 30), ("09:00", "22:30")
+_EVENTS = ("invitation", "response")
+_DAYS, _TIMES, _YES = (2, 30), ("09:00", "22:30"), (True,)
+_SETTINGS: Mapping[str, tuple[Json | Reference, ...]] = {
+    "survey_id": (Reference("survey", "Customer satisfaction 2026"), 4713),
+    **dict.fromkeys(("invitation_delay_in_days", "expiration_after_days"), _DAYS),
+    **dict.fromkeys(("invitation_time", "expiration_time"), _TIMES),
+    "consider_cooldown_period": _YES,
+    **{f"{of}_cooldown_after_{event}": _DAYS for of, event in product(("survey", "account"), _EVENTS)},
+}
 _VALUES: Mapping[str, tuple[Json | Reference, ...]] = {
     "contact_group_id": (7, 8),
     "contact_list_id": (12, 13),
-    "survey_settings.survey_id": (Reference("survey", "Customer satisfaction 2026"), 4713),
-    "survey_settings.invitation_delay_in_days": _DAYS,
-    "survey_settings.invitation_time": _TIMES,
-    "survey_settings.expiration_after_days": _DAYS,
-    "survey_settings.expiration_time": _TIMES,
-    "survey_settings.consider_cooldown_period": (True,),
-    "survey_settings.survey_cooldown_after_invitation": _DAYS,
-    "survey_settings.survey_cooldown_after_response": _DAYS,
-    "survey_settings.account_cooldown_after_invitation": _DAYS,
-    "survey_settings.account_cooldown_after_response": _DAYS,
+    **{f"survey_settings.{name}": values for name, values in _SETTINGS.items()},
     "column_mappings": (
         [
             {"SourceColumnNumber": 2, "TargetColumnName": "Email"},
@@ -43,15 +42,12 @@ _VALUES: Mapping[str, tuple[Json | Reference, ...]] = {
         ],
         [{"SourceColumnNumber": 1, "TargetColumnName": "Email"}],
     ),
-    "email_must_be_unique_within_account": (True,),
-    "email_must_be_unique_within_group": (True,),
-    "email_must_be_unique_within_file": (True,),
-    "email_is_required": (True,),
+    **{f"email_must_be_unique_within_{part}": _YES for part in ("account", "group", "file")},
+    **dict.fromkeys(("email_is_required", "send_notification_mail"), _YES),
     "date_format": ("yyyy-MM-dd", "dd/MM/yyyy"),
     "first_row": (1, 2),
     "field_delimiter": (";", r"\t"),
     "row_delimiter": (r"\n", "\n"),
-    "send_notification_mail": (True,),
     "default_language_code": ("nl", "fr"),
     "update_type_id": (1, 2),
 }
