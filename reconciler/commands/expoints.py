@@ -75,10 +75,6 @@ class ExpointsSession(Struct, frozen=True, dict=True):
             )
         )
 
-    def connect(self) -> None:
-        """Open the tenant now, so that a token that is missing is an error before a run begins."""
-        _ = self.client
-
     def plan_with(self, memory: Memory) -> SeedsPlan:
         """Plan the selected seeds by what is remembered; an empty plan, and no request, if there are none."""
         if not self.session.seeds:

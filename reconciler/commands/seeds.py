@@ -50,7 +50,7 @@ def _opened(
             keys = ", ".join(seed.key for seed in session.seeds)
             raise UsageError(f"{key} names more than one seed: {keys}")
         with expoints_session(session, console) as expoints:
-            expoints.connect()
+            _ = expoints.client  # opened now: a token that is missing is an error before a run begins
             yield expoints
 
 

@@ -91,12 +91,11 @@ class ClientLogin(Redacted, frozen=True):
 
 
 class Customers(Struct, frozen=True):
-    """The customers of one tenant. Safe for use by many threads at once; it has no cache.
+    """The customers of one tenant, for many threads; it has no cache. `posting` carries `add` alone.
 
-    `posting` carries `add` alone, and keeps no connection alive: on one that the server has closed
-    meanwhile, nothing would prove that a batch was not taken. `mapper` makes several requests at a time.
-    Errors of every call: `Unauthorised` after a 401 to the second token too, or where no token can be had;
-    the rest of the `ApiError` tree as for `Api`.
+    It keeps no connection alive: on one that the server has closed meanwhile, nothing would prove that a
+    batch was not taken. Errors of every call: `Unauthorised` after a 401 to the second token too, or where no
+    token can be had; the rest of the `ApiError` tree as for `Api`.
     """
 
     reading: Api
@@ -209,9 +208,8 @@ class Customers(Struct, frozen=True):
     def add(self, batch: Mapping[str, Json], on_answer: Callable[[], None] = lambda: None) -> None:
         """Add a batch, which mails its customers.
 
-        Not idempotent, and without a key by which the API could know a batch again (D:
-        POST-api-v3-customer-add). Only an attempt without a connection is repeated: after any answer, a 429
-        and a 401 too, the batch may have been taken. `on_answer` is called when there is one.
+        Not idempotent (D: POST-api-v3-customer-add), so only an attempt without a connection is repeated:
+        after any answer the batch may have been taken. `on_answer` is called when there is one.
 
         Raises `NoAnswer` where the batch may have been taken. Any other error says that it was not: for its
         content and its sender `Declined`, `NotFound` and `Forbidden`, else `Unauthorised`, `Unreachable`,

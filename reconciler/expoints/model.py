@@ -538,8 +538,7 @@ def place_of(seed: Seed, finding: Finding) -> Place:
 def check_mailboxes(seeds: Sequence[Seed]) -> Iterator[tuple[int, Finding]]:
     """Yield the mailboxes that are twice in a seed, or in several of a target, with the number of the seed.
 
-    `allow_duplicate_email: true` allows the one; for the other, all of those seeds have to say
-    `shared_mailbox: true`, and each that does not gets one finding a mailbox.
+    `allow_duplicate_email: true` allows the one, `shared_mailbox: true` in all of those seeds the other.
     """
     holders: dict[str, dict[int, int]] = {}
     for at, seed in enumerate(seeds):

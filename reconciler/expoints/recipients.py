@@ -117,10 +117,9 @@ class SeedPlan(Struct, frozen=True):
 
 
 class SeedStatus(Struct, frozen=True):
-    """What the tenant counts of the customers of one seed, by its own statuses, of any round or sender.
+    """What the tenant counts of a seed's addresses, of any round or sender; it can prove no mail.
 
-    So it can disprove an arrival and never prove a mail. Source: vendor pages
-    GET-api-v3-customer-getcustomerstatuses and …-count.
+    Source: vendor pages GET-api-v3-customer-getcustomerstatuses and …-count.
     """
 
     key: str

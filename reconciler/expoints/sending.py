@@ -82,8 +82,7 @@ def _status_of(
 class Sender(Struct, frozen=True):
     """Sends seeds of one account, for the run of that number, which holds it.
 
-    `columns` are those of the tenant; `is_stopped` says whether nothing further is to be begun, since an
-    interrupt.
+    `is_stopped` says whether nothing further is to be begun, since an interrupt.
     """
 
     scope: SeedScope
@@ -116,8 +115,7 @@ class Sender(Struct, frozen=True):
     def send(self, plan: SeedPlan, recipients: Sequence[Recipient]) -> SendResult:
         """Send these recipients of a seed, in requests of at most 200, each written down before it leaves.
 
-        A request in doubt, or refused, does not stop the others; lost rights, a used up allowance and an
-        interrupt do.
+        Lost rights, a used up allowance and an interrupt stop it; a doubt or a refusal does not.
         """
         seed, results, sent = plan.seed, list[SendResult](), list[tuple[str, int]]()
         try:

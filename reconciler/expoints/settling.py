@@ -1,16 +1,12 @@
 """What counting customers proves: which ones the journal explains, and how deliveries in doubt ended.
 
-A journal can be wrong: it was restored, another checkout has its own, a refusal was none. The tenant's count
-is not. So each delivery is written down with the customers that its mailbox had right before it; before the
-next one, these and what was sent since must explain those that are there now, or another sender may have
-mailed it.
+A journal can be wrong: it was restored, another checkout has its own, a refusal was none. So each delivery is
+written down with the customers that its mailbox had right before it; before the next one, these and what was
+sent since must explain those that the tenant counts now, or another sender may have mailed it.
 
-Of a delivery in doubt, *not sent* where it was taken would mail its customers twice, and *sent* where it was
-not would never mail them. So each needs all of its own conditions, and what meets neither waits for a
-person. Time that has passed is believed only where two clocks say so: this machine's, and the tenant's own,
-which its answers tell (RFC 9110, 6.6.1).
-
-Reads the tenant and the ledger; writes to neither.
+Of a delivery in doubt, *not sent* and *sent* each need all of their own conditions, and what meets neither
+waits for a person. Time that has passed is believed only where two clocks say so: this machine's, and the
+tenant's own, which its answers tell (RFC 9110, 6.6.1). Reads the tenant and the ledger; writes to neither.
 """
 
 from __future__ import annotations
@@ -33,10 +29,7 @@ from reconciler.journal.entries import Delivery, DeliveryState
 from reconciler.journal.journal import ReadOnlyJournal
 
 LONGEST_POST = 300.0
-"""Seconds for which a POST may still be under way after its intent: all waits, and the answer's time-out.
-
-Counting customers right before an intent takes no longer either.
-"""
+"""Seconds for which a POST, or a count before its intent, may be under way: all waits, and a time-out."""
 
 
 class SeedScope(Struct, frozen=True):
@@ -75,9 +68,8 @@ def explained_by(
 ) -> Mapping[str, Explained]:
     """Return what is explained of each hashed mailbox by every delivery to an account, oldest first.
 
-    The count before a delivery replaces all that went before, for it was explained then, or a person agreed.
-    Customers who were hidden then still come on top: those of a batch that had not rested for
-    `settle_after`, or that a person approves by hand.
+    The count before a delivery replaces all that went before. Customers who were hidden then still come on
+    top: those of a batch that had not rested for `settle_after`, or that a person approves by hand.
     """
     is_automatic, found = automatic(hash), dict[str, Explained]()
     for mailbox, deliveries in _by_mailbox(past).items():

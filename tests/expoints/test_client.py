@@ -13,12 +13,7 @@ import pytest
 
 from reconciler.commands.console import each
 from reconciler.engine.kind import Json, Mapper, map_serially
-from reconciler.errors import (
-    BadAnswer,
-    Declined,
-    Forbidden,
-    Refused,
-)
+from reconciler.errors import BadAnswer, Declined, Forbidden, Refused
 from reconciler.expoints.client import Column, Count, Customers, open_expoints, pages
 from reconciler.http.api import Bounds, Connection
 from reconciler.http.messages import Secret, WsgiTransport
@@ -344,10 +339,7 @@ class TestErrors:
             pass
 
     def test_where_the_token_is_set_is_named(self) -> None:
-        with (
-            tenant((403, b"")) as (customers, _),
-            pytest.raises(Forbidden, match="`token` or `oauth`"),
-        ):
+        with tenant((403, b"")) as (customers, _), pytest.raises(Forbidden, match="`token` or `oauth`"):
             customers.columns()
 
 

@@ -9,14 +9,7 @@ from contextlib import AbstractContextManager
 import pytest
 
 from reconciler.engine.kind import Json
-from reconciler.errors import (
-    AllowanceUsedUp,
-    ApiError,
-    Declined,
-    Forbidden,
-    NoAnswer,
-    Unauthorised,
-)
+from reconciler.errors import AllowanceUsedUp, ApiError, Declined, Forbidden, NoAnswer, Unauthorised
 from reconciler.expoints.client import Customers, open_expoints
 from reconciler.http.api import USUAL_BOUNDS, Connection
 from reconciler.sandbox import Server as Listening

@@ -16,13 +16,7 @@ import pytest
 from reconciler.commands.console import request_fields, request_text
 from reconciler.engine.kind import Json
 from reconciler.errors import ApiError
-from reconciler.expoints.client import (
-    ClientLogin,
-    Customers,
-    open_expoints,
-    personal_values,
-    shown,
-)
+from reconciler.expoints.client import ClientLogin, Customers, open_expoints, personal_values, shown
 from reconciler.http.api import Bounds, Connection
 from reconciler.http.messages import Answer, Attempt, Secret, WsgiTransport
 from tests.http.servers import serving
@@ -111,9 +105,7 @@ CALLS = [add, count, look_up]
 
 
 def opened(
-    server: WSGIApplication,
-    login: Secret | ClientLogin = GIVEN,
-    **options: Any,
+    server: WSGIApplication, login: Secret | ClientLogin = GIVEN, **options: Any
 ) -> AbstractContextManager[Customers]:
     """Open a tenant that is this application."""
     connection = Connection(transport=WsgiTransport(server), bounds=Bounds(total_wait=0), **options)
@@ -121,8 +113,7 @@ def opened(
 
 
 @pytest.mark.parametrize(
-    ("call", "form"),
-    [*product(CALLS, ECHOES), (add, values_as_json), (add, values_as_text)],
+    ("call", "form"), [*product(CALLS, ECHOES), (add, values_as_json), (add, values_as_text)]
 )
 @pytest.mark.parametrize("status", [200, 302, 400, 401, 403, 404, 408, 429, 500])
 def test_no_answer_makes_a_call_tell_what_was_sent(

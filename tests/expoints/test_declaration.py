@@ -8,13 +8,7 @@ import pytest
 from reconciler.checkmarket.model import SECTION
 from reconciler.commands.workspace import CUSTOMER_SEEDS
 from reconciler.config.load import load
-from reconciler.expoints.model import (
-    BATCH,
-    Answer,
-    CustomerDefaults,
-    CustomerSeed,
-    FileAnswer,
-)
+from reconciler.expoints.model import BATCH, Answer, CustomerDefaults, CustomerSeed, FileAnswer
 from reconciler.expoints.seed import Moment, Seed, Send
 from tests.config.conftest import Files, write_files
 

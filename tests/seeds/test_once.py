@@ -135,11 +135,7 @@ class TestAfter:
 
     def test_it_is_held_when_that_fails_and_sent_when_it_no_longer_does(self, world: SeedWorld) -> None:
         end = world.apply("POST /3/*:1+:before:status=400")
-        assert (end.exit, end.counts, end.notes) == (
-            Exit.ERROR,
-            {},
-            "held: import_configs.welcome is failed",
-        )
+        assert (end.exit, end.counts, end.notes) == (Exit.ERROR, {}, "held: import_configs.welcome is failed")
         assert world.posts == []
         assert world.apply().counts == {"sent": 2}
 

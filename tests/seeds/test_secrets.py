@@ -39,7 +39,7 @@ CUSTOMER: Mapping[str, Any] = {
                 {"file": "planted10.txt", "file_type": "planted14", "id": 931_990_175},
                 {"data": base64.b64encode(b"planted15").decode(), "file_name": "planted16", **ENCRYPTED},
             ],
-        },
+        }
     ],
 }
 SENT = [

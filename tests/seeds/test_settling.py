@@ -118,10 +118,7 @@ UNSETTLED: dict[str, tuple[dict[str, int], tuple[Step, ...]]] = {
         {"sent": 199, "in_doubt": 2},
         (LATE, TWO_REQUESTS, apply(f"{ADD}:1:after:drop", f"{ADD}:2:before:drop"), REST),
     ),
-    "more than were sent": (
-        {"sent": 1, "in_doubt": 1},
-        (TAKEN, lambda world: world.add_by_hand(JOHN), REST),
-    ),
+    "more than were sent": ({"sent": 1, "in_doubt": 1}, (TAKEN, lambda world: world.add_by_hand(JOHN), REST)),
     "a tenant that counts all customers for any address": (
         {"sent": 1, "in_doubt": 1},
         (
