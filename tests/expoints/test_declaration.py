@@ -30,9 +30,9 @@ SENDABLE = "    is_test: true\n    notification_email_addresses: [qa@example.com
 CUSTOMER = "    customers: [{email: a@example.com}]\n"
 
 
-def seeds_of(folder: Path, files: Files, target: str = "sandbox") -> tuple[Seed, ...]:
+def seeds_of(folder: Path, files: Files) -> tuple[Seed, ...]:
     write_files(folder, {"reconciler.yaml": SETTINGS, **files})
-    return load(folder, SECTION, folder, CUSTOMER_SEEDS).seeds[target]
+    return load(folder, SECTION, folder, CUSTOMER_SEEDS).seeds["sandbox"]
 
 
 @pytest.fixture
@@ -233,20 +233,6 @@ def test_a_table_says_the_same(folder: Path) -> None:
     )
 
 
-LINES = """\
-{"email": "a@example.com", "data": {"15": "x"}, "answers": [{"base_question_id": 1, "text": "ok"}]}
-
-{"email": "b@example.com", "send_date": null, "answers_to_copy": [1], "previous_id": 2}
-"""
-
-
-def test_json_lines_say_everything(folder: Path) -> None:
-    first, second = seed_of(folder, "    customers_from: t.jsonl\n", t_jsonl=LINES).customers
-    assert first.members == {"Answers": [{"BaseQuestionId": 1, "Text": "ok"}]}
-    assert second.members == {"SendDate": None, "AnswersToCopy": [1], "PreviousId": 2}
-    assert [str(customer.place) for customer in (first, second)] == ["t.jsonl:1:1", "t.jsonl:3:1"]
-
-
 def test_a_customer_is_the_same_however_it_is_declared(folder: Path) -> None:
     inline = '    customers: [{email: a@example.com, send_date: today, data: {"15": x}}]\n'
     table = "    customers_from: t.csv\n    defaults: {send_date: today}\n"
@@ -260,29 +246,6 @@ def test_the_content_of_a_file_is_part_of_what_is_declared(folder: Path) -> None
     text = f"    customers: [{{email: a@example.com, answers: [{answer}]}}]\n"
     first, second = (seed_of(folder, text, n_txt=content).customers[0] for content in ("one", "two"))
     assert first.digest != second.digest
-
-
-def test_the_block_of_a_target_overrides(folder: Path) -> None:
-    text = """\
-customer_seeds:
-  s:
-    targets:
-      sandbox: {}
-      staging:
-        round: other
-        notification_email_addresses: [qa@qa.example]
-        defaults: {data: {Unit: B}}
-        customers: [{email: a@qa.example}, {email: b@qa.example}]
-    is_test: true
-    notification_email_addresses: [qa@example.com]
-    defaults: {send_date: today, data: {Unit: A}}
-    customers: [{email: a@example.com}]
-"""
-    (here,), (there,) = (seeds_of(folder, {"a.yaml": text}, target) for target in ("sandbox", "staging"))
-    assert ([c.email for c in here.customers], here.round) == (["a@example.com"], "1")
-    assert ([c.email for c in there.customers], there.round) == (["a@qa.example", "b@qa.example"], "other")
-    assert [c.data[0].value for c in (*here.customers, *there.customers)] == ["A", "B", "B"]
-    assert [c.members["SendDate"] for c in there.customers] == [Moment("today")] * 2
 
 
 def test_nothing_personal_is_in_a_repr(folder: Path) -> None:
