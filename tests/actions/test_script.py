@@ -228,10 +228,9 @@ class TestToken:
     @pytest.mark.parametrize(
         ("to", "log"),
         [
-            *(
-                (to, "is no https address")
-                for to in ("http://storage.example/x", "ftp://storage.example/x", "")
-            ),
+            ("http://storage.example/x", "is no https address"),
+            ("ftp://storage.example/x", "is no https address"),
+            ("", "is no https address"),
             ("{storage}/archives/1?sig=s3cr3t", "GET /archives/1: 400"),
         ],
     )
@@ -398,20 +397,14 @@ def test_of_the_bots_own_only_the_one_about_the_target_is_edited(bench: Bench) -
 class TestReviewedPlans:
     """A plan counts if the right workflow made it, of the head commit of an own pull request."""
 
-    def test_it_is_handed_to_apply(self, bench: Bench) -> None:
-        run = planned(bench.hub, b'{"a": 1}')
+    def test_that_of_the_newest_run_counts_whatever_order_they_are_listed_in(self, bench: Bench) -> None:
+        run = planned(bench.hub, b"new", created_at="2026-02-02T00:00:00Z", conclusion="failure")
+        planned(bench.hub, b"old", created_at="2026-02-01T00:00:00Z")
         ended = bench.apply()
-        assert ended.code == 0
         assert ended.arguments[:2] == ["apply", "--workspace=configs"]
         assert str(bench.folder / "files/reviewed-1.json") in ended.arguments
-        assert bench.reviewed == b'{"a": 1}'
-        assert f"the plan of run {run['id']} holds was reviewed" in ended.summary
-
-    def test_that_of_the_newest_run_counts_whatever_order_they_are_listed_in(self, bench: Bench) -> None:
-        planned(bench.hub, b"new", created_at="2026-02-02T00:00:00Z", conclusion="failure")
-        planned(bench.hub, b"old", created_at="2026-02-01T00:00:00Z")
-        bench.apply()
         assert bench.reviewed == b"new"
+        assert f"the plan of run {run['id']} holds was reviewed" in ended.summary
 
     @pytest.mark.parametrize(
         "forged",
@@ -461,11 +454,9 @@ class TestReviewedPlans:
         assert bench.apply().code == 0
         assert bench.reviewed is not None
 
-    @pytest.mark.parametrize(("code", "ends"), [(0, 0), (3, 3), (1, 1), (7, 7)])
-    def test_without_one_the_plan_ends_as_it_ends_and_nothing_to_do_needs_none(
-        self, bench: Bench, code: int, ends: int
-    ) -> None:
-        assert bench.apply(code).code == ends
+    @pytest.mark.parametrize("code", [0, 3, 1, 7])
+    def test_without_one_the_plan_ends_as_it_ends(self, bench: Bench, code: int) -> None:
+        assert bench.apply(code).code == code
 
     def test_without_one_and_without_a_plan_there_is_no_fingerprint(self, bench: Bench) -> None:
         bench.replace_program("exit 3")
@@ -475,14 +466,11 @@ class TestReviewedPlans:
     @pytest.mark.parametrize(
         ("pull", "why"),
         [
-            ({"merged_at": None}, "it came by no pull request"),
-            ({"base": {"ref": "other", "repo": {"full_name": REPOSITORY}}}, "it came by no pull request"),
-            (
-                {"base": {"ref": "main", "repo": {"full_name": "mallory/surveys"}}},
-                "it came by no pull request",
-            ),
-            ({"head": {"sha": HEAD, "ref": "b", "repo": None}}, "it came from a fork"),
-            ({"head": {"sha": HEAD, "repo": {"full_name": "mallory/surveys"}}}, "it came from a fork"),
+            ({"merged_at": None}, "by no pull request"),
+            ({"base": {"ref": "other", "repo": {"full_name": REPOSITORY}}}, "by no pull request"),
+            ({"base": {"ref": "main", "repo": {"full_name": "mallory/surveys"}}}, "by no pull request"),
+            ({"head": {"sha": HEAD, "ref": "b", "repo": None}}, "from a fork"),
+            ({"head": {"sha": HEAD, "repo": {"full_name": "mallory/surveys"}}}, "from a fork"),
         ],
         ids=str,
     )
@@ -493,7 +481,7 @@ class TestReviewedPlans:
         bench.hub.pulls[1] |= pull
         ended = bench.apply(code=2)
         assert (ended.code, ended.arguments[0]) == (5, "plan")
-        assert why in ended.summary
+        assert f"it came {why}" in ended.summary
 
     def test_a_push_whose_commits_git_cannot_tell_brings_none(self, bench: Bench) -> None:
         planned(bench.hub)
@@ -611,9 +599,6 @@ def test_a_program_that_is_killed_ends_as_a_shell_would_say_it(bench: Bench) -> 
 def test_validate_says_why_and_asks_nobody(bench: Bench) -> None:
     bench.token = ""
     ended = bench.run("validate", {})
-    assert (ended.code, ended.arguments, bench.hub.requests) == (
-        0,
-        ["validate", "--workspace=configs", "--target=live"],
-        [],
-    )
+    assert (ended.code, bench.hub.requests) == (0, [])
+    assert ended.arguments == ["validate", "--workspace=configs", "--target=live"]
     assert "Only checked." in ended.summary

@@ -319,11 +319,3 @@ def test_links_lead_to_the_line_at_the_commit_and_what_has_not_ended_says_so_fir
     assert f"{tree}/sub/toys.yaml#L1" in found
     text = page.inner_text("main")
     assert text.startswith("<b>\n\nThis run has not ended: it is under way, or it was killed.")
-
-
-def test_a_thousand_changes_stay_smooth(opened: Open) -> None:
-    reader = opened(planned("Robot", changes=1_000, blocked=0, split=False))
-    reader.page.fill("#by-text", "robot999")
-    expect(reader.page.locator("#count")).to_have_text("1 of 1001 shown")
-    assert reader.shown == ["toys.Robot999"]
-    assert reader.path.stat().st_size < 8_000_000
