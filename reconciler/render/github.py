@@ -41,10 +41,7 @@ class Links(Struct, frozen=True):
 
     @classmethod
     def in_checkout(cls, environ: Mapping[str, str], folder: Path, commit: str, below: str) -> Links:
-        """Return what is known where git tells which commit is checked out, and where in it the folder lies.
-
-        GITHUB_SHA need not be that one, and GITHUB_WORKSPACE may hold several checkouts.
-        """
+        """Return links to a commit of a checkout, whose top lies above `folder` by the parts of `below`."""
         places = (folder.resolve(), *folder.resolve().parents)
         return cls(_tree(environ, commit), below, str(places[len(PurePosixPath(below).parts)]))
 
@@ -103,10 +100,7 @@ def annotation_lines(problems: Sequence[Problem], links: Links) -> Iterator[str]
 
 
 def mask_lines(values: Iterable[str]) -> Iterator[str]:
-    """Yield the commands after which GitHub shows none of these values, nor any line of one.
-
-    What is short or a common word is no secret, and masked it would make a log of stars.
-    """
+    """Yield commands that mask each line of these values, unless it is short or a common word."""
     for line in dict.fromkeys(line.strip() for value in values for line in value.splitlines()):
         if len(line) >= _SHORTEST_MASK and line.lower() not in _COMMON:
             # The value itself is what has to be masked, so it is escaped and otherwise left as it is.
@@ -114,10 +108,7 @@ def mask_lines(values: Iterable[str]) -> Iterator[str]:
 
 
 def outputs_text(reports: Sequence[Reported], exit_code: int) -> str:
-    """Return the outputs of a step as the file of GitHub takes them; none holds a line break.
-
-    They are numbers, and fingerprints as `--reviewed` takes them.
-    """
+    """Return the outputs of a step for the file of GitHub: numbers, and fingerprints for `--reviewed`."""
     plans = [one.planned if isinstance(one, Applied) else one for one in reports]
     made = [one for one in plans if isinstance(one, Planned)]
     values = {

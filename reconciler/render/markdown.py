@@ -166,10 +166,7 @@ def _frame_size(part: Part, limit: Limit) -> int:
 
 
 def _rooms(parts: Sequence[Part], room: int, limit: Limit) -> Iterator[tuple[Group, int]]:
-    """Yield each group with the room that its items have: the grave ones first, then what is left.
-
-    Each has all that it needs, or as much as every other that needs more.
-    """
+    """Yield each group with the room of its items: the grave first, all it needs or a fair share."""
     for is_grave in (True, False):
         groups = [part for part in parts if isinstance(part, Group) and part.is_grave is is_grave]
         sizes = [sum(limit.size(item) + len(group.apart) for item in group.items) for group in groups]
@@ -181,10 +178,7 @@ def _rooms(parts: Sequence[Part], room: int, limit: Limit) -> Iterator[tuple[Gro
 
 
 def _cut(group: Group, room: int, limit: Limit) -> str:
-    """Return a group with the items that fit: each as it is or in short, and how many are left out.
-
-    A large item is passed over, so that it hides no other. None is whole while any is left out.
-    """
+    """Return a group with the items that fit; a large one is passed over, and hides no other."""
     chosen = [""] * len(group.items)
     for items in (group.short, group.items):
         for index, item in enumerate(items):

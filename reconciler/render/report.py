@@ -193,11 +193,7 @@ def in_order(reports: Sequence[Reported]) -> Sequence[Reported]:
 
 
 def problems_of(reports: Sequence[Reported]) -> list[Problem]:
-    """Return what is to be shown on lines of the files, each once, whatever targets it was found for.
-
-    What is wrong in the files; what a plan leaves alone, and why, as a warning where the files did not cause
-    it; what an apply did not bring about.
-    """
+    """Return what is to be shown on lines of the files, each once, whatever targets it was found for."""
     plans = [one.planned if isinstance(one, Applied) else one for one in reports]
     found = [problem for one in plans if isinstance(one, Planned) for problem in one.loosened]
     found += [problem for one in plans for problem in one.problems]

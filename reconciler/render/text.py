@@ -69,10 +69,7 @@ _DRIFT: dict[Drift | None, str] = {
 
 
 def plan_text(planned: Planned, *, paint: Paint = PLAIN, verbose: bool = False) -> str:
-    """Return the whole plan: guardrails first, all that differs, seeds, the summary line last.
-
-    With `since`, what differs and the seeds to send stand in two groups: what the files cause, and the rest.
-    """
+    """Return the whole plan: guardrails first, then what differs, by its cause if `since` is known."""
     plan, seeds, since = planned.plan, planned.seeds, planned.since
     loosened = [
         harmless(f"{one.place} {one.key}: {one.message}{f' ({one.hint})' if one.hint else ''}")
@@ -174,10 +171,7 @@ def header_text(scope: Scope) -> str:
 
 
 def field_lines(kind: Kind, views: Sequence[FieldView], change: Change | None = None) -> list[str]:
-    """Return what there is to say of some fields, a line each, for pages that are kept and passed on.
-
-    Of what a change carries they show the name alone: the value may be anything.
-    """
+    """Return a line each for pages that are kept and passed on; of what is carried the name alone."""
     lines = [line.removeprefix("    ") for line in _field_lines(kind, views, PLAIN)]
     names = carried_names(kind, change) if change else []
     return [*lines, *(f"= {name}  carried, unknown to this tool" for name in names)]
@@ -213,10 +207,7 @@ class FieldRow(Struct, frozen=True):
 
 
 def field_rows(kind: Kind, views: Sequence[FieldView], paint: Paint = PLAIN) -> Iterator[FieldRow]:
-    """Yield the cells of every field that there is something to say of, in the order of the table.
-
-    Nothing is said of a field that stays as it is, or stays visible as nearly all do.
-    """
+    """Yield the cells of every field that there is something to say of, in the order of the table."""
     for view in views:
         if view.cls in (FieldClass.SET, FieldClass.RESET) and not view.differs:
             continue
@@ -402,10 +393,7 @@ def seed_title(plan: SeedPlan, paint: Paint = PLAIN) -> tuple[str, str]:
 
 
 def seed_lines(plan: SeedPlan) -> Iterator[tuple[str, str]]:
-    """Yield what there is to say of a seed, each with its sign.
-
-    `!` is a reason not to send, `~` a part that has changed since it was sent; a note has none.
-    """
+    """Yield what there is to say of a seed: `!` against sending, `~` changed since, or a note."""
     for block in plan.blocks:
         yield "!", block.message
     for path, (number, _) in plan.changes.items():

@@ -1,7 +1,6 @@
-"""Plans, and how they ended, as one page of HTML that needs nothing else: no network, no other file.
+"""Plans, and how they ended, as one page of HTML that needs no network and no other file.
 
-The only door of Jinja, which turns every value into text. The page may run what it brings, by its hash, and
-nothing more. Every text is made harmless here, and escaped by the templates.
+Every text is made harmless here, and escaped by Jinja. The page may run what it brings, by its hash, alone.
 """
 
 from __future__ import annotations
