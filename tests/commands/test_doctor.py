@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import socket
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from email.utils import formatdate
 from pathlib import Path
 from typing import Any
@@ -14,15 +14,14 @@ import pytest
 from reconciler.commands.doctor import doctor
 from reconciler.commands.environment import Environment
 from reconciler.commands.init import init
-from reconciler.commands.plan import PlanOptions, plan
 from reconciler.commands.workspace import Selection
 from reconciler.errors import Exit, UsageError
-from reconciler.journal.entries import Process, RunStart
+from reconciler.journal.entries import Process
 from reconciler.journal.holding import this_process
-from reconciler.journal.journal import open_journal
 from reconciler.sandbox import Fault, Server, State, Variants, create_app
-from tests.clock import START, FakeClock
-from tests.commands.world import EVERYTHING, Screen
+from tests.clock import START
+from tests.commands.test_runs import at_work
+from tests.commands.world import EVERYTHING, World
 from tests.http.servers import serving
 
 SECRET = "hunter2-is-secret"
@@ -34,23 +33,15 @@ BOTH_SERVED = (
     "checkmarket: {url: '%s'}, expoints: {url: '%s', token: {env: KEY}, allowed_recipients: ['*@a.nl']}"
 )
 
-
 OPERATORS = ("TRUSTED_HOSTS", "ALLOWED_ENV", "SECRETS_DIR")
 
 
-class Patient:
-    """A workspace with one target, a journal and an environment; and what doctor says of it."""
+class Patient(World):
+    """A workspace with one target, whose sandbox is a file; and what doctor says of it."""
 
     def __init__(self, folder: Path, target: str, **environ: str) -> None:
-        self.folder = folder
-        self.clock = FakeClock()
-        self.environ: Mapping[str, str] = environ
+        super().__init__(folder, environ=environ)
         self.write("reconciler.yaml", f"version: 1\ntargets: {{one: {{{target}}}}}\n")
-
-    def write(self, name: str, text: str) -> None:
-        path = self.folder / "configs" / name
-        path.parent.mkdir(exist_ok=True)
-        path.write_text(text, "utf-8")
 
     @property
     def environment(self) -> Environment:
@@ -58,10 +49,9 @@ class Patient:
 
     def examined(self, target: str | None = None) -> tuple[Exit, dict[str, dict[str, Any]]]:
         """Return the exit code, and each check by its subject."""
-        screen = Screen()
-        ended = doctor(Selection(target=target), screen.console(self.clock, as_json=True), self.environment)
-        assert SECRET not in screen.out + screen.err
-        return ended, {c["subject"]: c for part in screen.document["parts"] for c in part["checks"]}
+        run = self.ran(doctor, Selection(target=target), json=True)
+        assert SECRET not in run.out + run.told
+        return run.exit, {c["subject"]: c for part in run.document["parts"] for c in part["checks"]}
 
     def files(self) -> dict[str, bytes]:
         return {str(path): path.read_bytes() for path in self.folder.rglob("*") if path.is_file()}
@@ -77,12 +67,11 @@ def served(*faults: str) -> Iterator[str]:
 
 
 def begin_run(patient: Patient, process: Process) -> None:
-    address = f"sqlite:{patient.folder / '.reconciler' / 'journal.db'}"
-    with open_journal(address, patient.folder, patient.clock) as journal:
-        journal.begin_run(RunStart("apply", "one", ("api.example.com#1",), "qa", process, "0"))
+    with at_work(patient, process, "api.example.com#1", "one"):
+        pass
 
 
-def test_a_sandbox_alone_is_well_and_nothing_is_written_anywhere(tmp_path: Path) -> None:
+def test_a_sandbox_is_well_and_it_and_the_journal_are_left_as_they_are(tmp_path: Path) -> None:
     patient = Patient(tmp_path, f"{SANDBOX}, expoints: {{url: 'sandbox:'}}")
     before = patient.files()
     ended, checks = patient.examined()
@@ -91,11 +80,7 @@ def test_a_sandbox_alone_is_well_and_nothing_is_written_anywhere(tmp_path: Path)
     assert "is not there yet" in checks["sandbox"]["message"]
     assert patient.files() == before
     assert [path.name for path in tmp_path.iterdir()] == ["configs"]
-
-
-def test_a_sandbox_and_a_journal_that_are_there_are_left_as_they_are(tmp_path: Path) -> None:
-    patient = Patient(tmp_path, SANDBOX)
-    plan(Selection(target="one"), PlanOptions(), Screen().console(patient.clock), patient.environment)
+    patient.plans(selection=Selection(target="one"))
     begin_run(patient, this_process())
     before = patient.files()
     ended, checks = patient.examined()
@@ -118,12 +103,16 @@ def test_a_damaged_sandbox_and_files_with_problems_are_problems(tmp_path: Path) 
 
 
 def test_what_is_missing_or_not_trusted_is_named_and_the_api_is_not_asked(tmp_path: Path) -> None:
-    ended, checks = Patient(tmp_path, ACCOUNT, KEY=SECRET).examined()
+    patient = Patient(tmp_path, ACCOUNT, KEY=SECRET)
+    ended, checks = patient.examined()
     assert ended is Exit.ERROR
-    assert "MASTER" in checks["checkmarket master_key"]["message"]
-    assert checks["checkmarket master_key"]["mend"] == "export MASTER=…"
     assert checks["checkmarket key"]["message"] == "the variable KEY holds a value"
     assert checks["checkmarket"]["state"] == "not checkable"
+    lines = patient.ran(doctor, EVERYTHING).out.splitlines()
+    assert "Target one" in lines
+    (at,) = [n for n, line in enumerate(lines) if line.startswith("  ! checkmarket master_key  the variable")]
+    assert lines[at + 1].strip() == f"→ {checks['checkmarket master_key']['mend']}" == "→ export MASTER=…"
+    assert lines[-1] == "Checked: 10 ok, 1 problem, 3 not checkable."
     there = ACCOUNT.replace("api-eu.agileresearch.medallia.com", "api.example.com")
     ended, checks = Patient(tmp_path, there, KEY=SECRET, MASTER=SECRET).examined()
     assert ended is Exit.ERROR
@@ -137,6 +126,9 @@ def test_both_apis_are_asked_one_thing_each_and_credentials_may_stand_in_a_file(
         patient = Patient(tmp_path, SERVED % url, MASTER=SECRET)
         patient.write("key.txt", SECRET)
         assert patient.examined()[1]["checkmarket key"]["message"] == "the file key.txt holds a value"
+        for wanted, state in (("{id: 288}", "ok"), ("{name: Nobody}", "problem")):
+            patient = Patient(tmp_path, f"checkmarket: {{url: '{url}', account_must_have: {wanted}}}")
+            assert patient.examined()[1]["account"]["state"] == state
     for api in ("checkmarket", "expoints"):
         assert checks[api]["message"] == "it answers, and the credentials may read"
         assert checks[f"{api} writing"]["state"] == "not checkable"
@@ -191,13 +183,6 @@ def test_the_clock_is_compared_with_that_of_the_server(
     assert checks["checkmarket"]["state"] == "ok"
     assert checks["checkmarket clock"]["state"] == state
     assert said in checks["checkmarket clock"]["message"]
-
-
-@pytest.mark.parametrize(("wanted", "state"), [("{id: 288}", "ok"), ("{name: Nobody}", "problem")])
-def test_the_account_is_told_by_what_it_must_have(tmp_path: Path, wanted: str, state: str) -> None:
-    with served() as url:
-        patient = Patient(tmp_path, f"checkmarket: {{url: '{url}', account_must_have: {wanted}}}")
-        assert patient.examined()[1]["account"]["state"] == state
 
 
 def test_a_password_in_the_address_of_a_journal_is_not_shown(tmp_path: Path) -> None:
@@ -282,27 +267,14 @@ def test_one_target_is_looked_at_alone_and_an_unknown_one_is_an_error(tmp_path: 
 
 def test_a_workspace_is_begun_by_init_and_an_old_schema_is_told_of(tmp_path: Path) -> None:
     (tmp_path / ".git").mkdir()
-    environment = Environment({}, FakeClock(), tmp_path)
-
-    def told(exit: Exit) -> str:
-        screen = Screen()
-        assert doctor(EVERYTHING, screen.console(FakeClock()), environment) is exit
-        return screen.out
-
-    assert "→ begin one: reconciler init" in told(Exit.ERROR)
-    init(None, (), Screen().console(FakeClock()), environment)
-    shown = told(Exit.DONE)
-    assert "✓ schema  .schema.json is of this version" in shown
-    assert "✓ git     ignores .reconciler/" in shown
-    (tmp_path / "configs" / ".schema.json").write_text("{}")
-    assert "→ reconciler schema workspace > configs/.schema.json" in told(Exit.ERROR)
-
-
-def test_text_shows_each_thing_with_its_mending_and_counts_them(tmp_path: Path) -> None:
-    patient, screen = Patient(tmp_path, ACCOUNT, KEY=SECRET), Screen()
-    doctor(EVERYTHING, screen.console(patient.clock), patient.environment)
-    lines = screen.out.splitlines()
-    assert "Target one" in lines
-    assert any(line.startswith("  ! checkmarket master_key  the variable MASTER") for line in lines)
-    assert any(line.strip() == "→ export MASTER=…" for line in lines)
-    assert lines[-1] == "Checked: 10 ok, 1 problem, 3 not checkable."
+    world = World(tmp_path)
+    assert "→ begin one: reconciler init" in world.ran(doctor, EVERYTHING).out
+    world.ran(init, None, ())
+    run = world.ran(doctor, EVERYTHING)
+    assert run.exit is Exit.DONE
+    assert "✓ schema  .schema.json is of this version" in run.out
+    assert "✓ git     ignores .reconciler/" in run.out
+    world.write(".schema.json", "{}")
+    run = world.ran(doctor, EVERYTHING)
+    assert run.exit is Exit.ERROR
+    assert "→ reconciler schema workspace > configs/.schema.json" in run.out

@@ -10,7 +10,7 @@ import pytest
 from reconciler.commands.edit import fmt, list_resources, set_fields
 from reconciler.commands.workspace import Selection, open_workspace
 from reconciler.errors import Exit, FilesInvalid, NotEdited, UsageError
-from tests.commands.world import EVERYTHING, Screen, World
+from tests.commands.world import EVERYTHING, World
 
 SETTINGS = """\
 version: 1
@@ -49,10 +49,9 @@ def world(world: World) -> World:
 
 
 def was_set(world: World, glob: str, *assignments: str, diff: bool = False) -> str:
-    screen = Screen()
-    console = screen.console(world.clock)
-    assert set_fields(glob, assignments, EVERYTHING, console, world.environment, diff=diff) is Exit.DONE
-    return screen.out
+    run = world.ran(set_fields, glob, assignments, EVERYTHING, diff=diff)
+    assert run.exit is Exit.DONE
+    return run.out
 
 
 def text_of(world: World, name: str = "news") -> str:
@@ -60,11 +59,9 @@ def text_of(world: World, name: str = "news") -> str:
 
 
 def listing(world: World, *where: str, glob: str = "*", target: str | None = None) -> Any:
-    screen = Screen()
-    console = screen.console(world.clock, as_json=True)
-    list_resources(glob, where, Selection(target=target), console, world.environment)
-    assert "@example.com" not in screen.out
-    return screen.document
+    run = world.ran(list_resources, glob, where, Selection(target=target), json=True)
+    assert "@example.com" not in run.out
+    return run.document
 
 
 def listed(world: World, *where: str, glob: str = "*", target: str | None = None) -> list[str]:
@@ -73,15 +70,12 @@ def listed(world: World, *where: str, glob: str = "*", target: str | None = None
 
 
 def printed_list(world: World, glob: str) -> list[str]:
-    screen = Screen()
-    list_resources(glob, (), EVERYTHING, screen.console(world.clock), world.environment)
-    return screen.out.splitlines()
+    return world.ran(list_resources, glob, (), EVERYTHING).out.splitlines()
 
 
 def formatted(world: World, *files: Path, check: bool = False) -> tuple[Exit, str]:
-    screen = Screen()
-    end = fmt(files, EVERYTHING, screen.console(world.clock), world.environment, check=check)
-    return end, screen.out
+    run = world.ran(fmt, files, EVERYTHING, check=check)
+    return run.exit, run.out
 
 
 def test_set_edits_every_resource_that_the_glob_names(world: World) -> None:
@@ -127,26 +121,18 @@ def test_a_value_is_of_the_type_of_its_field(assignment: str, line: str, world: 
 @pytest.mark.parametrize(
     ("key", "assignments", "lines"),
     [
-        (
-            "news-nl",
-            ["targets.other.one.first_row=2"],
-            ["{sandbox: {}, other.one: {first_row: 2}}  # everywhere"],
-        ),
-        ("news-nl", ["targets.sandbox.id=5"], ["{sandbox: {id: 5}, other.one: {}}  # everywhere"]),
-        ("plain", ["targets.sandbox.id=5"], ["sandbox: {id: 5}", "other.one: {}"]),
-        (
-            "plain",
-            ["targets.sandbox.first_row=1", "targets.other.one.first_row=2"],
-            ["sandbox: {first_row: 1}", "other.one: {first_row: 2}"],
-        ),
+        ("news-nl", ["other.one.first_row=2"], ["{sandbox: {}, other.one: {first_row: 2}}  # everywhere"]),
+        ("news-nl", ["sandbox.id=5"], ["{sandbox: {id: 5}, other.one: {}}  # everywhere"]),
+        # What names no target lives on all of them, and still does.
+        ("plain", ["sandbox.id=5"], ["sandbox: {id: 5}", "other.one: {}"]),
+        ("plain", ["sandbox.id=1", "other.one.id=2"], ["sandbox: {id: 1}", "other.one: {id: 2}"]),
     ],
 )
 def test_a_block_of_a_target_is_made_and_the_other_targets_stay(
     key: str, assignments: list[str], lines: list[str], world: World
 ) -> None:
-    """A resource that names no target lives on all of them, and still does."""
     world.write("plain.yaml", "import_configs: {plain: {name: Plain}}\n")
-    was_set(world, key, *assignments)
+    was_set(world, key, *(f"targets.{one}" for one in assignments))
     assert all(line in text_of(world, key.removesuffix("-nl")) for line in lines)
 
 
@@ -185,15 +171,6 @@ def test_list_finds_what_is_declared_wherever_it_is_said(world: World) -> None:
     was_set(world, "news-nl", "targets.other.one.first_row=2")
     assert listed(world, "first_row=2") == ["news-nl"]
     assert listed(world, "first_row=2", target="sandbox") == []
-
-
-def test_list_prints_one_line_for_each_and_the_number_last(world: World) -> None:
-    assert printed_list(world, "*") == [
-        'import_configs.news-be  "News BE"  sandbox 7           configs/news.yaml:9:3',
-        'import_configs.news-nl  "News NL"  other.one, sandbox  configs/news.yaml:2:3',
-        "",
-        "2 resources.",
-    ]
 
 
 @pytest.mark.parametrize("where", ["nope=1", "keep=x", "survey"])
@@ -243,26 +220,8 @@ customer_seeds:
         round: v8
       other.one: {}
 """
-IN_ORDER = """\
-customer_seeds:
-  smoke:
-    targets:
-      sandbox:
-        round: v8
-        end_date: +7d
-      other.one: {}
-    round: v7
-    is_test: true   # always
-    approve_automatically: true
-    end_date: +21d
-    notification_email_addresses: [qa@example.com]
-    defaults:
-      priority: 2   # first
-      data: {A: b}
-    # to whom
-    customers:
-      - {email: qa+john@example.com}
-"""
+KEYS_IN_ORDER = ["targets", "round", "is_test", "approve_automatically", "end_date"]
+KEYS_IN_ORDER += ["notification_email_addresses", "defaults", "# to whom", "customers"]
 TENANT = 'expoints: {url: "sandbox:", allowed_recipients: ["*@example.com"]}'
 
 
@@ -278,19 +237,19 @@ class TestSeeds:
         world.write("seeds.yaml", SEEDS)
 
     def test_are_listed_with_when_and_to_how_many_they_go(self, world: World) -> None:
-        assert printed_list(world, "s*") == [
-            "customer_seeds.smoke  once, round v7, 1 customer  other.one, sandbox  configs/seeds.yaml:2:3",
+        assert printed_list(world, "*") == [
+            'import_configs.news-be  "News BE"                   sandbox 7           configs/news.yaml:9:3',
+            'import_configs.news-nl  "News NL"                   other.one, sandbox  configs/news.yaml:2:3',
+            "customer_seeds.smoke    once, round v7, 1 customer  other.one, sandbox  configs/seeds.yaml:2:3",
             "",
-            "0 resources, 1 seed.",
+            "2 resources, 1 seed.",
         ]
-        assert printed_list(world, "*")[-2:] == ["", "2 resources, 1 seed."]
-
-    def test_are_listed_as_a_document_of_their_own(self, world: World) -> None:
+        assert printed_list(world, "news-*")[-1] == "2 resources."
+        assert printed_list(world, "s*")[-1] == "0 resources, 1 seed."
         document = listing(world, "round=v7")
-        assert document["resources"] == []
         where = {"targets": ["other.one"], "file": "configs/seeds.yaml", "line": 2}
         seed = {"key": "customer_seeds.smoke", "send": "once", "round": "v7", "customers": 1, **where}
-        assert document["seeds"] == [seed]
+        assert (document["resources"], document["seeds"]) == ([], [seed])
 
     @pytest.mark.parametrize(
         ("where", "found"),
@@ -312,24 +271,26 @@ class TestSeeds:
         (before,) = open_workspace(EVERYTHING, world.environment).seeds["sandbox"]
         assert formatted(world, file, check=True)[1] == "configs/seeds.yaml\nNot in order: 1 file.\n"
         assert formatted(world, file)[0] is Exit.DONE
-        assert text_of(world, "seeds") == IN_ORDER
+        lines = text_of(world, "seeds").splitlines()
+        assert sorted(lines) == sorted(SEEDS.splitlines())
+        own = [line[4:].partition(":")[0] for line in lines if line[:4].isspace() and line[4] != " "]
+        assert own == KEYS_IN_ORDER
+        assert lines.index("        round: v8") + 1 == lines.index("        end_date: +7d")
         assert formatted(world, file, check=True) == (Exit.DONE, "All files are in order.\n")
         (after,) = open_workspace(EVERYTHING, world.environment).seeds["sandbox"]
         assert before.digest_on("sandbox", "a", "UTC") == after.digest_on("sandbox", "a", "UTC")
 
-    def test_are_set_where_their_section_is_named(self, world: World) -> None:
+    def test_are_set_where_their_section_is_named_and_by_no_glob_that_does_not(self, world: World) -> None:
+        was_set(world, "*", "first_row=3")
+        assert text_of(world, "seeds") == SEEDS
+        with pytest.raises(UsageError, match="no resource is called smoke"):
+            was_set(world, "smoke", "round=9")
         edits = ("round=9", "end_date=+30d", "targets.sandbox.send_time=09:30")
         assert was_set(world, "customer_seeds.*", *edits) == "Changed: 1 file for 1 seed.\n"
         new, text = '        send_time: "09:30"\n', text_of(world, "seeds")
         changed = SEEDS.replace("    round: v7\n", '    round: "9"\n').replace("date: +21d", 'date: "+30d"')
         assert new in text
         assert text.replace(new, "") == changed
-
-    def test_are_not_meant_by_a_glob_that_does_not_name_them(self, world: World) -> None:
-        was_set(world, "*", "first_row=3")
-        assert text_of(world, "seeds") == SEEDS
-        with pytest.raises(UsageError, match="no resource is called smoke"):
-            was_set(world, "smoke", "round=9")
 
     @pytest.mark.parametrize(
         ("text", "said"),
@@ -340,11 +301,11 @@ class TestSeeds:
             ("notification_email_addresses=x@example.com", "no field of a seed that can be set"),
             ("targets.nowhere.round=2", "targets.NAME.FIELD"),
             ("first_row=2", "no field of a seed that can be set"),
+            # A value for a target where it does not live would send it there.
             ("targets.other.one.round=2", "does not live on target other.one"),
         ],
     )
     def test_are_not_set_to_what_would_be_wrong(self, world: World, text: str, said: str) -> None:
-        """A value for a target where it does not live would send it there."""
         seeds = SEEDS.replace("      other.one: {}\n", "")
         world.write("seeds.yaml", seeds)
         with pytest.raises((UsageError, NotEdited)) as refused:

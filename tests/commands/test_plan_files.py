@@ -40,8 +40,9 @@ def delays(world: World) -> list[int]:
 
 def test_what_was_reviewed_is_applied_without_asking_and_once_done_it_is_fine(world: World) -> None:
     planned(world)
-    run = applied(world)
+    run = world.applies(plan_files=(FILE,), yes=False, json=True, screen=Screen(stdin=Terminal("")))
     assert (run.exit, run.results) == (Exit.DONE, {KEY: "applied"})
+    assert "Only yes is yes" not in run.told
     before = len(world.writes)
     assert applied(world).exit is Exit.DONE
     assert applied(world, ["0" * 64]).exit is Exit.DONE  # with nothing to do, whatever was reviewed
@@ -54,7 +55,9 @@ def test_the_file_is_what_is_printed_and_for_this_user_alone(world: World, conse
     path = world.folder / FILE
     assert json.loads(path.read_text("utf-8")) == run.document
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
-    assert run.document["fingerprint"] in run.told
+    fingerprint = run.document["fingerprint"]
+    assert fingerprint in run.told
+    assert f"\nFingerprint {fingerprint}\n" in world.plans(consent, settings={"verbose": True}).out
 
 
 def rewrite(world: World, name: str, old: str, new: str) -> None:
@@ -117,13 +120,18 @@ def test_what_no_change_depends_on_may_move(three: World, change: str) -> None:
     assert delays(three) == [1, 1, 1]
 
 
-def test_what_is_no_longer_declared_or_selected_is_not_done_and_no_fault(three: World) -> None:
+def test_what_is_done_already_or_no_longer_declared_or_selected_is_not_done_and_no_fault(
+    three: World,
+) -> None:
     planned(three)
     (three.folder / "configs/c1.yaml").unlink()
     assert applied(three, selection=Selection(only=("c2",))).exit is Exit.DONE
     assert delays(three) == [9, 1, 9]
-    assert applied(three).exit is Exit.DONE
-    assert delays(three) == [9, 1, 1]
+    three.change(3, SurveySettings={"InvitationDelayInDays": 1})
+    run = applied(three)
+    assert (run.exit, run.results, delays(three)) == (Exit.DONE, {}, [9, 1, 1])
+    gone = "import_configs.c1, import_configs.c2, import_configs.c3"
+    assert f"Reviewed, and done already or no longer wanted: {gone}." in run.told
 
 
 def test_two_pull_requests_merged_one_after_the_other_are_each_applied_as_reviewed(three: World) -> None:
@@ -165,10 +173,6 @@ def test_in_ci_a_file_says_which_target_is_meant_and_fingerprints_do_not(world: 
     with pytest.raises(UsageError, match="must be named"):
         applied(world, ["0" * 64])
     assert applied(world).exit is Exit.DONE
-
-
-def test_a_target_that_is_gone_is_an_error(world: World) -> None:
-    planned(world)
     world.write("reconciler.yaml", SETTINGS.replace("sandbox:\n", "other:\n").replace(": sandbox", ": other"))
     rewrite(world, "welcome.yaml", "      sandbox: {id: 1}", "      other: {id: 1}")
     with pytest.raises(UsageError, match="there is no target sandbox"):
@@ -218,26 +222,29 @@ class TestAPartOfTheFiles:
         planned(three, selection=Selection(only=("c1",)))
         return three
 
-    def test_is_applied_said_in_the_first_lines_and_nothing_is_said_of_the_rest(self, one: World) -> None:
-        document = json.loads((one.folder / FILE).read_text("utf-8"))
-        assert document["selection"] == [{"only": ["c1"], "exclude": []}]
-        run = one.applies(plan_files=(FILE,))
-        assert run.out.splitlines()[2] == "Selection: only c1"
+    @pytest.mark.parametrize(
+        ("selection", "parts", "said"),
+        [
+            (Selection(only=("c1",)), {"only": ["c1"], "exclude": []}, "only c1"),
+            (
+                Selection(exclude=("c2", "c3")),
+                {"only": [], "exclude": ["c2", "c3"]},
+                "all, without c2, c3",
+            ),
+        ],
+    )
+    def test_is_applied_said_in_the_first_lines_and_nothing_is_said_of_the_rest(
+        self, three: World, selection: Selection, parts: dict[str, list[str]], said: str
+    ) -> None:
+        assert planned(three, selection=selection).document["selection"] == [parts]
+        for run in (three.plans(selection=selection), three.applies(plan_files=(FILE,))):
+            assert run.out.splitlines()[2] == f"Selection: {said}"
         assert run.last.startswith("Applied: 1 changed, 0 failed, 0 stale, 0 skipped")
-        assert delays(one) == [1, 9, 9]
-
-    def test_that_was_left_out_is_said_too(self, three: World) -> None:
-        run = three.plans(selection=Selection(exclude=("c2", "c3")), out=FILE)
-        assert run.out.splitlines()[2] == "Selection: all, without c2, c3"
-        assert applied(three).exit is Exit.DONE
         assert delays(three) == [1, 9, 9]
 
-    def test_is_as_large_as_it_is_when_it_is_applied_and_what_is_new_in_it_is_named(
-        self, three: World
-    ) -> None:
+    def test_is_as_large_as_it_is_when_applied_and_what_is_new_in_it_is_named(self, three: World) -> None:
         planned(three, selection=Selection(only=("c[12]",)))
-        one = three.folder / "configs" / "c2.yaml"
-        one.write_text(one.read_text("utf-8").replace("days: 1", "days: 2"), "utf-8")
+        rewrite(three, "c2.yaml", "days: 1", "days: 2")
         run = applied(three)
         assert run.exit is Exit.STALE
         assert run.results == {"import_configs.c1": "applied", "import_configs.c2": "skipped"}
@@ -256,12 +263,6 @@ class TestAPartOfTheFiles:
         assert applied(one, selection=selection).exit is Exit.DONE
         assert delays(one) == done
 
-    def test_that_is_no_longer_declared_is_said_to_be_gone(self, one: World) -> None:
-        (one.folder / "configs" / "c1.yaml").unlink()
-        run = applied(one)
-        assert (run.exit, run.results) == (Exit.DONE, {})
-        assert "no longer wanted: import_configs.c1" in run.told
-
     def test_that_somebody_made_larger_lets_nothing_through(self, one: World) -> None:
         edited(one, selection=[])
         run = applied(one)
@@ -273,18 +274,9 @@ class TestAPartOfTheFiles:
         planned(three)
         edited(three, selection=[{"only": [], "exclude": ["c2"]}])
         asked = len(three.state.requests())
-        with pytest.raises(
-            Refused, match=r"its selection leaves out import_configs\.c2, which it would change"
-        ):
+        with pytest.raises(Refused, match=r"its selection leaves out import_configs\.c2, which it would"):
             applied(three)
         assert len(three.state.requests()) == asked
-
-
-def test_on_a_terminal_a_file_is_answer_enough(world: World) -> None:
-    planned(world)
-    run = world.applies(plan_files=(FILE,), yes=False, screen=Screen(stdin=Terminal("")))
-    assert run.exit is Exit.DONE
-    assert "Only yes is yes" not in run.told
 
 
 class TestFingerprints:
@@ -311,18 +303,6 @@ class TestFingerprints:
         assert (again.exit, delays(three)) == (Exit.STALE, [5, 1, 1])
 
 
-@pytest.mark.parametrize(
-    ("place", "message"),
-    [("nowhere/plan.json", "there is no folder"), ("configs", "not a file"), ("/dev/null", "not a file")],
-)
-def test_a_plan_that_has_no_place_is_refused_before_anything_is_asked(
-    world: World, place: str, message: str
-) -> None:
-    with pytest.raises(UsageError, match=message):
-        planned(world, out=Path(place))
-    assert not world.state.requests()
-
-
 def test_what_an_unknown_member_holds_is_in_no_plan_file(world: World) -> None:
     with world.state.transaction() as documents:
         stored = documents.get(CONFIGS, 1)
@@ -331,14 +311,6 @@ def test_what_an_unknown_member_holds_is_in_no_plan_file(world: World) -> None:
     fields = planned(world).document["changes"][0]["fields"]
     assert [field["path"] for field in fields if field["class"] == "carried"] == ["CreatedBy"]
     assert "planted" not in (world.folder / FILE).read_text("utf-8")
-
-
-def test_what_was_reviewed_and_is_done_already_is_named(three: World) -> None:
-    planned(three)
-    three.change(1, SurveySettings={"InvitationDelayInDays": 1})
-    run = applied(three)
-    assert run.exit is Exit.DONE
-    assert "Reviewed, and done already or no longer wanted: import_configs.c1." in run.told
 
 
 def test_a_reviewed_deletion_needs_its_flag_again(three: World) -> None:
@@ -350,8 +322,3 @@ def test_a_reviewed_deletion_needs_its_flag_again(three: World) -> None:
     assert three.config(3) != {}
     assert applied(three, consent=prune).exit is Exit.DONE
     assert three.config(3) == {}
-
-
-def test_the_fingerprint_is_shown_to_those_who_ask_for_more(world: World) -> None:
-    fingerprint = planned(world).document["fingerprint"]
-    assert f"\nFingerprint {fingerprint}\n" in world.plans(settings={"verbose": True}).out

@@ -28,10 +28,12 @@ def path_of(world: World) -> Path:
 
 
 @contextmanager
-def at_work(world: World, process: Process = ELSEWHERE, account: str = ACCOUNT) -> Iterator[Journal]:
+def at_work(
+    world: World, process: Process = ELSEWHERE, account: str = ACCOUNT, target: str = "sandbox"
+) -> Iterator[Journal]:
     """Let another run hold the account."""
     with open_journal(f"sqlite:{path_of(world)}", world.folder, world.clock) as journal:
-        journal.begin_run(RunStart("apply", "sandbox", (account,), "ann", process, "1.0"))
+        journal.begin_run(RunStart("apply", target, (account,), "ann", process, "1.0"))
         yield journal
 
 
