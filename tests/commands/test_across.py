@@ -14,7 +14,7 @@ from msgspec.structs import replace
 from reconciler.commands.apply import ApplyOptions, apply_across
 from reconciler.commands.environment import Environment
 from reconciler.commands.plan import PlanOptions, plan_across
-from reconciler.commands.reports import TargetSelection
+from reconciler.commands.reports import Form, ReportFile, TargetSelection
 from reconciler.commands.workspace import Selection
 from reconciler.errors import Exit, FilesInvalid, UsageError
 from reconciler.sandbox import Fault
@@ -96,11 +96,14 @@ def test_every_target_has_its_whole_plan_and_the_summary_is_over_all(worlds: Wor
     assert plans == {name: name for name in sorted(NAMES)}
     assert document["summary"]["update"] == 3
     assert worlds.written == set()
+    assert worlds.apply()["summary"]["applied"] == 3
+    worlds.each["one"].clock.sleep(60)
+    document = worlds.apply()
+    assert (document["exit_code"], document["summary"]["applied"]) == (Exit.DONE, 0)
 
 
 def test_targets_come_in_the_order_in_which_they_are_named_and_end_with_one_line(worlds: Worlds) -> None:
     named = TargetSelection(("two", "one"))
-    assert list(ends(worlds.plan(named))) == ["two", "one"]
     run = worlds.each["one"].ran(
         plan_across, named, EVERYTHING, PlanOptions(), environment=worlds.environment
     )
@@ -113,14 +116,16 @@ def test_targets_come_in_the_order_in_which_they_are_named_and_end_with_one_line
     )
 
 
-def test_the_failure_of_one_leaves_the_others_whole(worlds: Worlds) -> None:
+def test_the_failure_of_one_leaves_the_others_whole_and_all_are_in_one_report(worlds: Worlds) -> None:
     worlds.each["one"].faults = [Fault.parse("GET:1+:before:status=401")]
-    document = worlds.apply(*NAMES)
+    document = worlds.apply(*NAMES, reports=(ReportFile(Form.MARKDOWN, Path("report.md")),))
     assert document["exit_code"] == Exit.ERROR
     assert ends(document) == {"one": 1, "two": 0, "three": 0}
     assert document["targets"][0]["report"] is None
     assert "401" in document["targets"][0]["error"]
     assert worlds.written == {"two", "three"}
+    report = (worlds.folder / "report.md").read_text("utf-8")
+    assert all(report.count(f"<!-- reconciler:apply target={name} -->") == 1 for name in NAMES)
 
 
 @pytest.mark.parametrize(
@@ -158,13 +163,6 @@ def test_a_glob_has_to_match_on_one_of_the_targets(worlds: Worlds) -> None:
         worlds.plan(selection=Selection(only=("other", "nope")))
     summary = worlds.plan(selection=Selection(exclude=("other",)))["summary"]
     assert (summary["create"], summary["update"]) == (0, 3)
-
-
-def test_applying_twice_changes_nothing_the_second_time(worlds: Worlds) -> None:
-    assert worlds.apply()["summary"]["applied"] == 3
-    worlds.each["one"].clock.sleep(60)
-    document = worlds.apply()
-    assert (document["exit_code"], document["summary"]["applied"]) == (Exit.DONE, 0)
 
 
 def interrupting(app: WSGIApplication) -> WSGIApplication:
@@ -211,25 +209,22 @@ def test_each_target_writes_its_own_ids_into_the_same_file(worlds: Worlds) -> No
     assert [report["ids_written"] for report in reports] == [[], [], []]  # without the flag
     assert path.read_bytes() == before
     worlds.write("hello.yaml", "# ours\nimport_configs:\n  hello:\n    name: Hello # the name\n")
+    worlds.write("new.yaml", "import_configs:\n  new: {name: New, targets: [one]}\n")
     worlds.each["two"].live({7: {"Name": "Hello", "IsReusable": True}})
-    document = worlds.apply(write_ids=True)
-    written = {t["target"]: t["report"]["ids_written"][0]["id"] for t in document["targets"]}
-    assert written == {"one": 1, "two": 7, "three": 1}
+    targets = {target["target"]: target["report"] for target in worlds.apply(write_ids=True)["targets"]}
+    written = {
+        name: {one["key"].partition(".")[2]: one["id"] for one in report["ids_written"]}
+        for name, report in targets.items()
+    }
+    assert written == {"one": {"hello": 1, "new": 2}, "two": {"hello": 7}, "three": {"hello": 1}}
+    assert {len(outcome["lines"]) for report in targets.values() for outcome in report["outcomes"]} == {0}
     text = path.read_text("utf-8")
     assert text.startswith("# ours\nimport_configs:\n  hello:\n    name: Hello # the name\n")
+    assert "{one: {id: 2}}" in (worlds.folder / "configs" / "new.yaml").read_text("utf-8")
     ids = {t["target"]: t["plan"]["unchanged"][0] for t in worlds.plan()["targets"]}
     assert {name: (one["id"], one["adopted"]) for name, one in ids.items()} == {
         "one": (1, False), "two": (7, False), "three": (1, False)
     }  # fmt: skip
-
-
-def test_what_is_created_has_its_id_in_the_file_and_no_line_left(worlds: Worlds) -> None:
-    worlds.write("new.yaml", "import_configs:\n  new: {name: New, targets: [one]}\n")
-    report = worlds.apply("one", write_ids=True)["targets"][0]["report"]
-    written = {one["key"]: one["id"] for one in report["ids_written"]}
-    assert written == {"import_configs.hello": 1, "import_configs.new": 2}
-    assert [outcome["lines"] for outcome in report["outcomes"]] == [[], []]
-    assert "{one: {id: 2}}" in (worlds.folder / "configs" / "new.yaml").read_text("utf-8")
 
 
 def test_files_that_cannot_be_edited_are_said_and_the_change_stays_told(worlds: Worlds) -> None:

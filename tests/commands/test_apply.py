@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from typing import Any
-
 import pytest
 from msgspec.structs import replace
 
 from reconciler.commands.workspace import Selection
 from reconciler.engine.plan import Consent
 from reconciler.errors import Exit, Refused, UsageError
-from reconciler.sandbox import Variants, create_app
-from tests.commands.world import RESETS, SETTINGS, Screen, Terminal, World
+from reconciler.sandbox import Variants
+from tests.commands.world import RESETS, SETTINGS, Doing, Screen, Terminal, World
 
 OTHER = "import_configs:\n  other: {name: Other}\n"
 MAY_DELETE = SETTINGS + "    limits: {deletes: 1}\n"
@@ -97,10 +94,6 @@ def test_a_refusal_with_200_is_a_failure_in_the_servers_words(world: World) -> N
 
 
 def test_a_read_cache_is_waited_for_as_long_as_patience_lasts(world: World) -> None:
-    world.variants = Variants(read_cache_seconds=20)
-    world.clock.sleep(100)
-    assert world.applies().exit is Exit.DONE
-    world.change(1, FirstRow=9)
     world.variants = Variants(read_cache_seconds=600)
     world.clock.sleep(1000)
     world.write("reconciler.yaml", SETTINGS.replace('"sandbox:"}', '"sandbox:", patience: 5s}'))
@@ -147,71 +140,44 @@ def test_a_body_refused_for_members_that_were_carried_names_the_line_to_write(wo
 # What a strict reader tries: guardrails that a selection must not void, the wrong account, typing errors.
 
 
-def twelve(world: World) -> None:
-    world.live({id: {"Name": f"C{id}", "IsReusable": True} for id in range(1, 14)})
-    resources = "".join(
-        f"  c{id}: {{name: C{id}, email_is_required: true, targets: {{sandbox: {{id: {id}}}}}}}\n"
-        for id in range(1, 13)
-    )
-    world.write("welcome.yaml", f"import_configs:\n{resources}")
-
-
-@pytest.mark.parametrize("selection", [Selection(), Selection(exclude=("c1",)), Selection(only=("c[2-9]",))])
-def test_a_selection_does_not_escape_the_share_of_updates(world: World, selection: Selection) -> None:
-    twelve(world)
-    assert world.applies(selection=selection).exit is Exit.REFUSED
-    assert world.writes == []
-
-
-def test_a_selection_of_a_few_still_skips_the_list(world: World) -> None:
-    twelve(world)
-    assert world.applies(selection=Selection(only=("c1", "c2"))).exit is Exit.DONE
-    assert not [r for r in world.state.requests() if r.path.endswith("/configs")]
-
-
 @pytest.mark.parametrize(
-    ("wanted", "is_meant"),
+    ("selection", "is_few"),
     [
-        ("{id: 99}", False),
-        ("{name: Nothing}", False),
-        ("{id: 1, name: Nothing}", False),
-        ("{id: 1}", True),
-        ("{name: Welcome}", True),
-        ("{id: 1, name: Welcome}", True),
+        (Selection(), False),
+        (Selection(exclude=("c1",)), False),
+        (Selection(only=("c[2-9]",)), False),
+        (Selection(only=("c1", "c2")), True),
     ],
 )
-def test_only_the_account_that_is_meant_is_written(world: World, wanted: str, is_meant: bool) -> None:
-    meant = SETTINGS.replace('"sandbox:"}', f'"sandbox:", account_must_have: {wanted}}}')
-    world.write("reconciler.yaml", meant)
-    if is_meant:
-        assert world.applies().exit is Exit.DONE
-    else:
+def test_a_selection_does_not_escape_the_share_of_updates_and_a_few_are_read_without_the_list(
+    world: World, selection: Selection, is_few: bool
+) -> None:
+    world.live({id: {"Name": f"C{id}", "IsReusable": True} for id in range(1, 14)})
+    one = "  c{0}: {{name: C{0}, email_is_required: true, targets: {{sandbox: {{id: {0}}}}}}}\n"
+    world.write("welcome.yaml", "import_configs:\n" + "".join(one.format(id) for id in range(1, 13)))
+    assert world.applies(selection=selection).exit is (Exit.DONE if is_few else Exit.REFUSED)
+    listed = [r for r in world.state.requests() if r.path.endswith("/configs")]
+    assert (listed == [], len(world.writes)) == (is_few, 2 if is_few else 0)
+
+
+def test_only_the_account_that_is_meant_is_written(world: World) -> None:
+    meant = SETTINGS.replace('"sandbox:"}', '"sandbox:", account_must_have: %s}')
+    for wanted in ("{id: 99}", "{name: Nothing}", "{id: 1, name: Nothing}"):
+        world.write("reconciler.yaml", meant % wanted)
         with pytest.raises(Refused, match="account_must_have"):
             world.applies()
-        assert world.writes == []
-
-
-class HidesBeforeTheSecondRead:
-    """A sandbox in which somebody hides configuration 1 after the plan has read it."""
-
-    def __init__(self, world: World) -> None:
-        self.world = world
-        self.app = create_app(world.state, world.variants, clock=world.clock.now)
-        self.reads = 0
-
-    def __call__(self, environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
-        if environ["PATH_INFO"].endswith("/configs/1"):
-            self.reads += 1
-            if self.reads == 2:
-                self.world.change(1, IsReusable=False)
-        return self.app(environ, start_response)
+    assert world.writes == []
+    for delay, wanted in enumerate(("{id: 1}", "{name: Welcome}", "{id: 1, name: Welcome}"), 7):
+        world.write("reconciler.yaml", meant % wanted)
+        world.write("welcome.yaml", WELCOME % (f"name: Welcome, first_row: {delay}", 1))
+        assert world.applies().exit is Exit.DONE
+    assert len(world.writes) == 3
 
 
 def test_what_somebody_hid_since_the_plan_is_not_shown_again(world: World) -> None:
     world.variants = Variants(hidden="readable-by-id", false_and_zero="omitted")
     world.write("welcome.yaml", WELCOME % ("name: Welcome, date_format: yyyy, undeclared: keep", 1))
-    environment = replace(world.environment, sandboxes={"sandbox": HidesBeforeTheSecondRead(world)})
-    run = world.applies(environment=environment)
+    run = world.applies(yes=False, screen=Screen(stdin=Doing(lambda: world.change(1, IsReusable=False))))
     assert run.exit is Exit.STALE
     assert "is_reusable" in run.out
     assert world.writes == []

@@ -11,12 +11,10 @@ import pytest
 from msgspec.structs import replace
 
 from reconciler.commands.console import Requests as Watching
-from reconciler.commands.plan import PlanOptions, plan
-from reconciler.commands.workspace import Selection
 from reconciler.engine.plan import Consent
 from reconciler.errors import Exit
 from reconciler.sandbox import Variants
-from tests.commands.world import EVERYTHING, SETTINGS, Screen, World
+from tests.commands.world import SETTINGS, Screen, World
 
 LIVE = 250
 """Three pages of the list: 100 rows are asked for at once."""
@@ -57,12 +55,14 @@ def requests(world: World) -> Requests:
     return Counter((r.method, PAGE if r.path == PAGE else ONE) for r in world.state.requests())
 
 
-def planned(world: World, selection: Selection = EVERYTHING) -> Screen:
+def planned(world: World) -> Screen:
     screen = Screen()
-    console = screen.console(world.clock, verbose=True)
-    watching = Watching(console)
+    watching = Watching(screen.console(world.clock, verbose=True))
     environment = replace(world.environment, on_request=watching)
-    assert plan(selection, PlanOptions(), console, environment) is Exit.DONE
+    assert (
+        world.plans(Consent(), screen=screen, environment=environment, settings={"verbose": True}).exit
+        is Exit.DONE
+    )
     watching.end("plan", Exit.DONE)
     return screen
 
@@ -93,17 +93,6 @@ def test_an_apply_reads_writes_and_reads_back_each_change_beside_its_plan(
         ("GET", ONE): 1 + 2 * DIFFERING,
         ("PUT", ONE): DIFFERING,
     }
-
-
-def test_no_minute_at_the_api_holds_more_requests_than_allowed_however_many_are_under_way(
-    world: World,
-) -> None:
-    pace = '"sandbox:", parallelism: 20, requests_per_minute: 7'
-    world.write("reconciler.yaml", SETTINGS.replace('"sandbox:"', pace) + LIMITS)
-    assert world.applies(Consent()).exit is Exit.DONE
-    starts = sorted(request.at for request in world.state.requests())
-    assert len(starts) == 4 + 3 * DIFFERING
-    assert all(later - earlier >= 60 for earlier, later in zip(starts, starts[7:], strict=False))
 
 
 @pytest.mark.parametrize("cap", [12, 24, 30])

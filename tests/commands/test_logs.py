@@ -8,7 +8,6 @@ import subprocess
 import sys
 import warnings
 from itertools import count
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -51,8 +50,8 @@ def planned(world: World, screen: Screen, **settings: Any) -> Requests:
     return requests
 
 
-def test_each_request_is_an_event(world: World, screen: Screen) -> None:
-    planned(world, screen)
+def test_each_request_is_an_event_and_the_end_says_how_many_there_were(world: World, screen: Screen) -> None:
+    requests = planned(world, screen)
     first, *others = of(screen, "request")
     assert first == {
         "time": TIME,
@@ -71,6 +70,18 @@ def test_each_request_is_an_event(world: World, screen: Screen) -> None:
         "server_id": None,
     }
     assert [one["id"] for one in others] == ["request-2", "request-3"]
+    world.clock.sleep(2)
+    requests.end("plan", Exit.DONE)
+    assert events(screen)[-1] == {
+        "time": "2026-09-21T14:13:22.000+00:00",
+        "level": "info",
+        "event": "end",
+        "command": "plan",
+        "exit_code": 0,
+        "duration_ms": 2000.0,
+        "requests": {"GET": 3},
+        "requests_duration_ms": 0.0,
+    }
 
 
 def test_each_attempt_of_a_request_has_its_id_and_says_how_long_it_waited(
@@ -84,22 +95,6 @@ def test_each_attempt_of_a_request_has_its_id_and_says_how_long_it_waited(
     assert (first["status"], first["wait_ms"]) == (503, 0)
     assert second["wait_ms"] >= 500
     assert (second["status"], second["failure"]) == (None, "ConnectError")
-
-
-def test_the_end_says_how_many_requests_of_each_method_there_were(world: World, screen: Screen) -> None:
-    requests = planned(world, screen)
-    world.clock.sleep(2)
-    requests.end("plan", Exit.DONE)
-    assert events(screen)[-1] == {
-        "time": "2026-09-21T14:13:22.000+00:00",
-        "level": "info",
-        "event": "end",
-        "command": "plan",
-        "exit_code": 0,
-        "duration_ms": 2000.0,
-        "requests": {"GET": 3},
-        "requests_duration_ms": 0.0,
-    }
 
 
 def test_in_text_a_person_who_asks_for_it_reads_each_request_on_a_line(world: World, screen: Screen) -> None:
@@ -263,31 +258,23 @@ def test_every_command_ends_with_an_event_and_an_error_says_of_what_kind_it_is(
     assert (error["kind"], error["exit_code"], end["exit_code"]) == ("UsageError", 1, 1)
 
 
+def ended(program: str, **environ: str) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-c", f"import sys; from reconciler.cli import cli, main\n{program}"]
+    return subprocess.run(command, env=environ, capture_output=True, text=True)
+
+
 @pytest.mark.parametrize("debug", ["", "1"])
-def test_a_bug_of_ours_is_an_event_too(debug: str, tmp_path: Path) -> None:
+def test_a_bug_of_ours_is_an_event_too(debug: str) -> None:
     program = (
-        "import sys; from reconciler.cli import cli, main\n"
-        "@cli.command()\n"
-        "def broken(): raise RuntimeError('one\\n::error::two')\n"
-        "sys.exit(main(['broken']))"
+        "@cli.command()\ndef broken(): raise RuntimeError('one\\n::error::two')\nsys.exit(main(['broken']))"
     )
-    ended = subprocess.run(
-        [sys.executable, "-c", program],
-        env={"RECONCILER_LOG_FORMAT": "json", "RECONCILER_DEBUG": debug},
-        cwd=tmp_path,
-        capture_output=True,
-        text=True,
-    )
-    (error,) = map(json.loads, ended.stderr.splitlines())
-    assert ended.returncode == 1
+    run = ended(program, RECONCILER_LOG_FORMAT="json", RECONCILER_DEBUG=debug)
+    (error,) = map(json.loads, run.stderr.splitlines())
+    assert run.returncode == 1
     assert "this is a bug in reconciler" in error["message"]
     assert ("Traceback" in error.get("traceback", "")) is bool(debug)
 
 
 def test_the_log_begins_when_it_is_asked_for_and_costs_the_start_nothing() -> None:
-    program = (
-        "import sys; from reconciler.cli import main; main(['plan', '--help']);"
-        "print(*sorted(name for name in sys.modules if name in ('logging', 'json')), file=sys.stderr)"
-    )
-    ended = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
-    assert "logging" not in ended.stderr.split()
+    run = ended("main(['plan', '--help']); print('logging' in sys.modules, file=sys.stderr)")
+    assert (run.returncode, run.stderr) == (0, "False\n")

@@ -13,28 +13,15 @@ from msgspec.structs import replace
 
 from reconciler.cli import main
 from reconciler.commands.apply import ApplyOptions, apply_across
-from reconciler.commands.plan import PlanOptions, plan_across
 from reconciler.commands.reports import Form, ReportFile, TargetSelection
 from reconciler.engine.plan import Consent
 from reconciler.errors import Exit, FilesInvalid, Refused, UsageError
 from reconciler.sandbox import Fault
 from tests.commands.conftest import FILES, WELCOME
-from tests.commands.world import EVERYTHING, RESETS, SETTINGS, Run, Screen, Terminal, World
+from tests.commands.world import EVERYTHING, RESETS, SETTINGS, Doing, Run, Screen, World
 
 FILE = Path("report.md")
 MARKDOWN = (ReportFile(Form.MARKDOWN, FILE),)
-
-
-class Doing(Terminal):
-    """A person who does something before each answer, which is yes."""
-
-    def __init__(self, what: Callable[[], object]) -> None:
-        super().__init__("yes\nyes\n")
-        self.what = what
-
-    def readline(self, *_: object) -> str:  # type: ignore[override]  # as a text stream, not as its base
-        self.what()
-        return super().readline()
 
 
 def planned(world: World, consent: Consent = RESETS) -> Run:
@@ -103,19 +90,22 @@ def test_an_apply_that_was_refused_before_it_began_is_written(world: World) -> N
 
 
 @pytest.mark.parametrize(
-    ("path", "why"),
+    ("out", "path", "why"),
     [
-        ("nowhere/report.md", "there is no folder"),
-        (".", "is not a file"),
-        ("plan.json", "written twice"),
-        ("/proc/self/report.md", "written|there is no folder"),
+        ("plan.json", "nowhere/report.md", "there is no folder"),
+        ("plan.json", ".", "is not a file"),
+        ("plan.json", "plan.json", "written twice"),
+        ("plan.json", "/proc/self/report.md", "written|there is no folder"),
+        ("nowhere/plan.json", "report.md", "there is no folder"),
+        ("configs", "report.md", "not a file"),
+        ("/dev/null", "report.md", "not a file"),
     ],
 )
 def test_a_place_that_cannot_be_written_is_refused_before_anything_is_asked(
-    world: World, path: str, why: str
+    world: World, out: str, path: str, why: str
 ) -> None:
     with pytest.raises(UsageError, match=why):
-        world.plans(out=Path("plan.json"), reports=(ReportFile(Form.MARKDOWN, Path(path)),))
+        world.plans(out=Path(out), reports=(ReportFile(Form.MARKDOWN, Path(path)),))
     assert not world.state.requests()
 
 
@@ -174,16 +164,6 @@ def test_between_two_targets_the_report_has_the_first_and_says_that_it_is_not_al
     assert "This run has not ended" in seen[1]
     assert "has not ended" not in report(world)
     assert report(world).count("### Apply to ") == 2
-
-
-def test_several_targets_are_in_one_report_the_failed_one_too(world: World) -> None:
-    keys = "master_key: {env: NOT_SET}, key: {env: NOT_SET}"
-    world.write("reconciler.yaml", SETTINGS + OTHER % f"url: 'https://api.checkmarket.com', {keys}")
-    world.write("welcome.yaml", ON_BOTH)
-    options = PlanOptions(RESETS, reports=MARKDOWN)
-    assert world.ran(plan_across, TargetSelection(), EVERYTHING, options).exit is Exit.ERROR
-    marks = [f"<!-- reconciler:plan target={name} -->" for name in ("other", "sandbox")]
-    assert sorted(marks, key=report(world).index) == marks
 
 
 @pytest.mark.parametrize("value", ["markdown", "markdown=", "pdf=x", "=x", ""])

@@ -10,7 +10,7 @@ from reconciler.commands.restore import restore
 from reconciler.errors import Exit, Refused, UsageError
 from reconciler.sandbox import Fault
 from tests.commands.conftest import FILES
-from tests.commands.world import EVERYTHING, SETTINGS, Run, Screen, Terminal, World
+from tests.commands.world import EVERYTHING, SETTINGS, Doing, Run, Screen, World
 
 MAY_DELETE = SETTINGS + "    limits: {deletes: 5}\n"
 CREATED = "import_configs:\n  other: {name: Other, update_type_id: 2}\n"
@@ -102,13 +102,8 @@ def test_what_was_deleted_is_created_again_with_all_that_it_had(world: World) ->
 
 def test_what_somebody_changes_while_it_is_planned_is_left_alone(world: World) -> None:
     applied(world)
-
-    class Meddling(Terminal):
-        def readline(self, *_: object) -> str:  # type: ignore[override]
-            world.change(1, DateFormat="yyyy")
-            return "yes\n"
-
-    assert restored(world, screen=Screen(stdin=Meddling()), yes=False).exit is Exit.STALE
+    screen = Screen(stdin=Doing(lambda: world.change(1, DateFormat="yyyy")))
+    assert restored(world, screen=screen, yes=False).exit is Exit.STALE
     assert world.config(1)["DateFormat"] == "yyyy"
 
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import io
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -26,101 +26,81 @@ def world(tmp_path: Path) -> SeedWorld:
     return made
 
 
-def send(
-    world: SeedWorld, screen: Screen, key: str = "smoke", *, again: bool = False, yes: bool = True
-) -> Exit:
-    console = screen.console(world.clock)
-    return seeds_send(key, EVERYTHING, console, world.environment, again=again, yes=yes)
+def send(world: SeedWorld, key: str = "smoke", *, again: bool = False, yes: bool = True) -> Exit:
+    return world.ran(seeds_send, key, EVERYTHING, again=again, yes=yes).exit
 
 
-def status(world: SeedWorld, screen: Screen, **options: Any) -> Exit:
-    return seeds_status(EVERYTHING, screen.console(world.clock, as_json=True), world.environment, **options)
+def preview(world: SeedWorld, stdout: io.StringIO) -> str:
+    screen = Screen(stdout=stdout)
+    assert world.ran(seeds_preview, "smoke", EVERYTHING, screen=screen).exit is Exit.DONE
+    return screen.out
 
 
-def test_preview_shows_addresses_and_times_to_a_terminal_and_sends_nothing(world: SeedWorld) -> None:
+def test_preview_shows_addresses_and_times_to_a_terminal_alone_and_sends_nothing(world: SeedWorld) -> None:
     customers = [{"email": JOHN, "send_date": "2027-07-01"}, {"email": JANE}]
     world.declare(customers=customers, send_time="11:30")
-    screen = Screen(stdout=Terminal())
-    assert seeds_preview("smoke", EVERYTHING, screen.console(world.clock), world.environment) is Exit.DONE
-    assert JOHN in screen.out
-    assert "2027-07-01 00:00 Europe/Amsterdam (2027-06-30 22:00 UTC)" in screen.out
-    assert "11:30 Europe/Amsterdam" in screen.out
-    assert "at once" in screen.out
-    assert world.writes == []
-
-
-def test_preview_shows_no_address_to_anything_but_a_terminal(world: SeedWorld, screen: Screen) -> None:
+    out = preview(world, Terminal())
+    assert JOHN in out
+    assert "2027-07-01 00:00 Europe/Amsterdam (2027-06-30 22:00 UTC)" in out
+    assert "11:30 Europe/Amsterdam" in out
+    assert "at once" in out
     with pytest.raises(Refused, match="terminal only"):
-        seeds_preview("smoke", EVERYTHING, screen.console(world.clock), world.environment)
-    assert screen.out == ""
+        preview(world, stdout := io.StringIO())
+    assert (stdout.getvalue(), world.writes) == ("", [])
 
 
-def test_status_counts_by_the_tenants_own_names(world: SeedWorld, screen: Screen) -> None:
-    world.apply()
-    assert seeds_status(EVERYTHING, screen.console(world.clock), world.environment) is Exit.DONE
-    assert "customer_seeds.smoke: 2 sent; 2 counted on the tenant" in screen.out
-    assert "faults unverified" in screen.out
-
-
-def test_status_waits_for_customers_that_appear_late(world: SeedWorld, screen: Screen) -> None:
+def test_status_waits_for_customers_that_appear_late_and_counts_by_the_tenants_names(
+    world: SeedWorld,
+) -> None:
     world.variants = Variants(customers_appear_after_seconds=60)
     world.apply()
-    assert status(world, Screen()) is Exit.ERROR
-    assert status(world, screen, wait=300) is Exit.DONE
+    assert world.ran(seeds_status, EVERYTHING).exit is Exit.ERROR
+    run = world.ran(seeds_status, EVERYTHING, wait=300)
+    assert run.exit is Exit.DONE
+    assert "customer_seeds.smoke: 2 sent; 2 counted on the tenant" in run.out
+    assert "faults unverified" in run.out
 
 
-def test_a_declared_fault_status_is_an_error(world: SeedWorld, screen: Screen) -> None:
+def test_a_declared_fault_status_is_an_error(world: SeedWorld) -> None:
     world.variants = Variants(plus_addresses="fault")
     world.declare(JOHN, "jane@example.com", fault_statuses=[40])
     world.apply()
-    assert status(world, screen) is Exit.ERROR
-    assert screen.document["statuses"][0]["faults"] == 1
+    run = world.ran(seeds_status, EVERYTHING, json=True)
+    assert (run.exit, run.document["statuses"][0]["faults"]) == (Exit.ERROR, 1)
 
 
-def test_a_seed_by_hand_is_sent_by_its_verb_only(world: SeedWorld, screen: Screen) -> None:
+def test_a_seed_by_hand_is_sent_by_its_verb_only_which_asks_and_again_on_purpose(world: SeedWorld) -> None:
     world.declare(JOHN, JANE, send="by_hand")
     world.apply()
+    with pytest.raises(Refused, match="--yes"):
+        send(world, yes=False)
     assert world.mailed == []
-    assert send(world, screen) is Exit.DONE
+    assert send(world) is Exit.DONE
     assert world.mailed == BOTH
-
-
-def test_sending_again_is_said_on_purpose(world: SeedWorld, screen: Screen) -> None:
-    world.apply()
     with pytest.raises(UsageError, match="--again"):
-        send(world, screen)
-    send(world, screen, again=True)
+        send(world)
+    send(world, again=True)
     assert world.mailed == TWICE
 
 
-def test_sending_by_hand_asks_first(world: SeedWorld, screen: Screen) -> None:
-    with pytest.raises(Refused, match="--yes"):
-        send(world, screen, yes=False)
-    assert world.mailed == []
-
-
 @pytest.mark.parametrize(("sent", "mails"), [(True, BOTH), (False, TWICE)])
-def test_a_person_resolves_a_doubt(world: SeedWorld, sent: bool, mails: list[str]) -> None:
+def test_a_person_resolves_a_doubt_and_before_nothing_is_sent_by_hand(
+    world: SeedWorld, sent: bool, mails: list[str]
+) -> None:
     assert world.apply(f"{ADD}:1:after:drop").exit is Exit.IN_DOUBT
+    with pytest.raises(UsageError):
+        send(world, again=True)
+    assert world.mailed == BOTH
     screen = Screen(stdin=Terminal("yes\n"))  # the tenant has them, so "not sent" has to be said twice
-    console = screen.console(world.clock)
-    assert seeds_resolve("smoke", EVERYTHING, console, world.environment, sent=sent) is Exit.DONE
+    assert world.ran(seeds_resolve, "smoke", EVERYTHING, screen=screen, sent=sent).exit is Exit.DONE
     assert world.apply().exit is Exit.DONE
     assert world.mailed == mails
 
 
-def test_customers_in_doubt_are_not_sent_again_by_hand_either(world: SeedWorld, screen: Screen) -> None:
-    world.apply(f"{ADD}:1:after:drop")
-    with pytest.raises(UsageError):
-        send(world, screen, again=True)
-    assert world.mailed == BOTH
-
-
-def test_what_cannot_be_done_is_wrong_usage(world: SeedWorld, screen: Screen) -> None:
-    console = screen.console(world.clock)
+def test_what_cannot_be_done_is_wrong_usage(world: SeedWorld) -> None:
     with pytest.raises(UsageError, match="in doubt"):
-        seeds_resolve("smoke", EVERYTHING, console, world.environment, sent=True)
+        world.ran(seeds_resolve, "smoke", EVERYTHING, sent=True)
     with pytest.raises(UsageError, match="nowhere"):
-        send(world, screen, "nowhere")
+        send(world, "nowhere")
     with pytest.raises(UsageError, match="seeds preview"):
-        show("smoke", EVERYTHING, console, world.environment)
+        world.ran(show, "smoke", EVERYTHING)

@@ -10,6 +10,7 @@ import pytest
 from reconciler.commands.workspace import Selection
 from reconciler.engine.plan import Consent
 from reconciler.errors import Exit, UsageError
+from reconciler.sandbox import State
 from tests.commands.reviews import applied, declare, planned
 from tests.commands.world import EVERYTHING
 from tests.repositories import ENVIRON, Repository
@@ -39,6 +40,15 @@ def live(days: int) -> dict[str, Any]:
     return {"Name": "C1", "IsReusable": True, "SurveySettings": {"InvitationDelayInDays": days}}
 
 
+@pytest.fixture
+def seeds(world: SeedWorld) -> SeedWorld:
+    """The same workspace with no configuration, for seeds."""
+    world.state = State(":memory:")
+    for name in ("c1", "c2"):
+        (world.folder / f"configs/{name}.yaml").unlink()
+    return world
+
+
 def caused(world: SeedWorld, ref: str = "HEAD", selection: Selection = EVERYTHING) -> dict[str, bool | None]:
     """Plan; return what is caused by the change of the files, of all that is in the plan."""
     document = planned(world, selection=selection, out=None, since=ref).document
@@ -46,7 +56,9 @@ def caused(world: SeedWorld, ref: str = "HEAD", selection: Selection = EVERYTHIN
     return {part["key"]: part["caused"] for part in parts}
 
 
-def test_what_the_files_change_is_caused_and_what_was_pending_or_drifted_is_not(world: SeedWorld) -> None:
+def test_what_the_files_change_since_a_commit_is_caused_and_what_was_pending_or_drifted_is_not(
+    world: SeedWorld, repository: Repository
+) -> None:
     document = planned(world, out=None).document
     assert document["since"] is None
     assert [change["caused"] for change in document["changes"]] == [None]
@@ -56,13 +68,9 @@ def test_what_the_files_change_is_caused_and_what_was_pending_or_drifted_is_not(
     declare(world, c1=2)
     assert caused(world) == {C1: True, C2: False, C3: True}
     assert caused(world, selection=Selection(only=("c3",))) == {C3: True}
-
-
-def test_it_counts_from_the_commit_that_is_named(world: SeedWorld, repository: Repository) -> None:
-    declare(world, c1=2)
     repository.commit("second")
-    assert caused(world, "HEAD") == {C1: False, C2: False}
-    assert caused(world, "HEAD~1") == {C1: True, C2: False}
+    assert caused(world, "HEAD") == {C1: False, C2: False, C3: False}
+    assert caused(world, "HEAD~1") == {C1: True, C2: False, C3: True}
 
 
 def test_what_was_read_is_not_read_again_and_the_repository_is_left_as_it_was(
@@ -82,24 +90,19 @@ def test_what_was_read_is_not_read_again_and_the_repository_is_left_as_it_was(
     assert [path for path in asked if path.endswith("/77")] == ["/3/contacts/import/configs/77"]
 
 
-def test_seeds_are_caused_by_what_is_declared_of_them(world: SeedWorld, repository: Repository) -> None:
-    from reconciler.sandbox import State
-
-    world.state = State(":memory:")
-    for name in ("c1", "c2"):
-        (world.folder / f"configs/{name}.yaml").unlink()
-    world.declare(JOHN)
+def test_seeds_are_caused_by_what_is_declared_of_them(seeds: SeedWorld, repository: Repository) -> None:
+    seeds.declare(JOHN)
     repository.commit("second")
-    world.declare(JANE, key="other")
-    assert caused(world) == {OTHER: True, SMOKE: False}
-    world.declare(JOHN, round="next")
-    assert caused(world) == {OTHER: True, SMOKE: True}
-    world.write("reconciler.yaml", f"{SETTINGS}time_zone: Pacific/Kiritimati\n")
+    seeds.declare(JANE, key="other")
+    assert caused(seeds) == {OTHER: True, SMOKE: False}
+    seeds.declare(JOHN, round="next")
+    assert caused(seeds) == {OTHER: True, SMOKE: True}
+    seeds.write("reconciler.yaml", f"{SETTINGS}time_zone: Pacific/Kiritimati\n")
     repository.commit("third")
-    world.declare(JOHN, end_date="+21d")
+    seeds.declare(JOHN, end_date="+21d")
     repository.commit("fourth")
-    world.write("reconciler.yaml", SETTINGS)
-    assert caused(world) == {OTHER: False, SMOKE: True}
+    seeds.write("reconciler.yaml", SETTINGS)
+    assert caused(seeds) == {OTHER: False, SMOKE: True}
 
 
 def test_a_default_that_the_files_state_since_counts(world: SeedWorld, repository: Repository) -> None:
@@ -157,17 +160,12 @@ def test_the_text_has_two_groups_and_says_where_one_is_empty(world: SeedWorld) -
 def test_of_files_that_are_no_use_everything_is_caused_and_it_is_said(
     world: SeedWorld, repository: Repository, files: dict[str, str | None], note: str
 ) -> None:
-    before = {name: (world.folder / "configs" / name) for name in files}
-    kept = {name: path.read_text("utf-8") if path.exists() else None for name, path in before.items()}
     for name, text in files.items():
-        before[name].unlink(missing_ok=True)
+        (world.folder / "configs" / name).unlink(missing_ok=True)
         if text is not None:
             world.write(name, text)
     repository.commit("unusable")
-    for name, text in kept.items():
-        before[name].unlink(missing_ok=True)
-        if text is not None:
-            world.write(name, text)
+    repository.git("read-tree", "--reset", "-u", "HEAD~1")
     assert caused(world) == {C2: True}
     told = planned(world, out=None, since="HEAD").document["since"]["note"]
     assert note in told
@@ -205,18 +203,13 @@ def test_a_workspace_that_is_the_repository_itself(tmp_path: Path) -> None:
     assert caused(world) == {C1: True}
 
 
-def test_a_customer_file_is_read_as_it_stood(world: SeedWorld, repository: Repository) -> None:
-    from reconciler.sandbox import State
-
-    world.state = State(":memory:")
-    for name in ("c1", "c2"):
-        (world.folder / f"configs/{name}.yaml").unlink()
-    world.write("lists/people.csv", "email\nsmoke+a@example.com\n")
-    world.declare(customers=None, customers_from="lists/people.csv")
+def test_a_customer_file_is_read_as_it_stood(seeds: SeedWorld, repository: Repository) -> None:
+    seeds.write("lists/people.csv", "email\nsmoke+a@example.com\n")
+    seeds.declare(customers=None, customers_from="lists/people.csv")
     repository.commit("second")
-    assert caused(world) == {SMOKE: False}
-    world.write("lists/people.csv", "email\nsmoke+b@example.com\n")
-    assert caused(world) == {SMOKE: True}
+    assert caused(seeds) == {SMOKE: False}
+    seeds.write("lists/people.csv", "email\nsmoke+b@example.com\n")
+    assert caused(seeds) == {SMOKE: True}
 
 
 @pytest.mark.parametrize("ref", ["nowhere", "--help", ""])

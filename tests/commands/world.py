@@ -94,6 +94,18 @@ class Terminal(io.StringIO):
         return True
 
 
+class Doing(Terminal):
+    """A person who does something before each answer, which is yes."""
+
+    def __init__(self, what: Callable[[], object]) -> None:
+        super().__init__("yes\nyes\n")
+        self.what = what
+
+    def readline(self, *_: object) -> str:  # type: ignore[override]  # as a text stream, not as its base
+        self.what()
+        return super().readline()
+
+
 @dataclass
 class World:
     """One target called `sandbox`, in a folder of its own."""
