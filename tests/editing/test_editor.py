@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-from textwrap import dedent
-
 import pytest
 
 from reconciler.config.edits import REMOVE, Put, edit, ordered
 from reconciler.errors import NotEdited
 
 Edits = dict[str, Put]
-"""What is put where, by the path with dots."""
 
 
 def edited(text: str, edits: Edits, *names: str) -> str:
@@ -18,96 +15,52 @@ def edited(text: str, edits: Edits, *names: str) -> str:
     return edit(text.encode(), "a.yaml", paths, lambda _: order).decode()
 
 
-def text(block: str) -> str:
-    return dedent(block).removeprefix("\n")
-
-
-Case = tuple[str, str, Edits, str]
 B2: Edits = {"m.b": Put(2)}
-
-
-REPLACED: list[Case] = [
+EDITED: list[tuple[str, str, Edits, str]] = [
     ("a quote stays the quote", "a: 'x'\n", {"a": Put("it's")}, "a: 'it''s'\n"),
     ("a plain text stays plain", "a: x\n", {"a": Put("two words")}, "a: two words\n"),
     ("what needs quotes gets them", "a: x\n", {"a": Put("09:00")}, 'a: "09:00"\n'),
-    ("text like a number has quotes", "a: 1\n", {"a": Put("1")}, 'a: "1"\n'),
-    ("a number loses the quotes", 'a: "1"\n', {"a": Put(1)}, "a: 1\n"),
     ("an escape for what is not seen", "a: x\n", {"a": Put("b\nc\u200f")}, 'a: "b\\nc\\u200f"\n'),
     ("a comment keeps its column", "a: x     # c\n", {"a": Put("xyz")}, "a: xyz   # c\n"),
-    ("a comment is pushed away", "a: x  # c\n", {"a": Put("xyz")}, "a: xyz  # c\n"),
     ("the same value is left alone", "a:   0x  # c\n", {"a": Put("0x")}, "a:   0x  # c\n"),
     ("a comment is brought", "a: 1\n", {"a": Put(2, "two")}, "a: 2  # two\n"),
     ("another comment stays", "a: 1  # mine\n", {"a": Put(2, "two")}, "a: 2  # mine\n"),
     ("an anchor nobody uses stays", "a: &x 1\n", {"a": Put(2)}, "a: &x 2\n"),
     ("a block text", "a: |  # c\n  one\n  two\nb: 1\n", {"a": Put("x")}, "a: x  # c\nb: 1\n"),
-    ("a text over lines", "a: one\n  two\nb: 1\n", {"a": Put("x")}, "a: x\nb: 1\n"),
-    ("a list on lines", "a:\n- 1\n- 2  # c\nb: 1\n", {"a": Put(3)}, "a: 3\nb: 1\n"),
     ("a list by a list", "a:\n  - 1\n  - 2\nb: 1\n", {"a": Put([3])}, "a:\n  - 3\nb: 1\n"),
-    ("a mapping on lines", "a:  # c\n  b: 1\nc: 1\n", {"a": Put({})}, "a: {}  # c\nc: 1\n"),
-    ("in a flow mapping", "a: {b: 1, c: 'x'}\n", {"a.c": Put("y")}, "a: {b: 1, c: 'y'}\n"),
     ("under another key", "a: 1\n", {"b": Put("x", instead_of="a")}, "b: x\n"),
-    ("without a final line break", "a: 1", {"a": Put(2)}, "a: 2"),
-    ("with a byte order mark", "\ufeffa: 1\n", {"a": Put(2)}, "\ufeffa: 2\n"),
     ("in JSON", '{"a": {"b": 1}}', {"a.b": Put("x")}, '{"a": {"b": "x"}}'),
-]
-
-ADDED: list[Case] = [
-    ("at the end", "m:\n  b: 1\n", {"m.x": Put(2)}, "m:\n  b: 1\n  x: 2\n"),
+    # added
     ("in its order", "m:\n  a: 1\n  c: 3\n", B2, "m:\n  a: 1\n  b: 2\n  c: 3\n"),
-    ("before all others", "m:\n  b: 1\n", {"m.a": Put(2)}, "m:\n  a: 2\n  b: 1\n"),
     ("below comments", "m:\n  a: 1\n    # of a\n", B2, "m:\n  a: 1\n    # of a\n  b: 2\n"),
     ("above other comments", "m:\n  a: 1\n# of m\n", B2, "m:\n  a: 1\n  b: 2\n# of m\n"),
-    ("with its comment", "m:\n  a: 1\n", {"m.b": Put(2, "two")}, "m:\n  a: 1\n  b: 2  # two\n"),
     ("in a mapping that is new", "a: 1\n", {"m.b.c": Put(2)}, "a: 1\n\nm:\n  b:\n    c: 2\n"),
     ("with the file's step", "a:\n    b: 1\n", {"a.m.c": Put(2)}, "a:\n    b: 1\n\n    m:\n        c: 2\n"),
     ("with the line's break", "a: 1\r\nb: 2\n", {"a2": Put(1)}, "a: 1\r\nb: 2\na2: 1\n"),
     ("without a final line break", "m:\n  a: 1", B2, "m:\n  a: 1\n  b: 2"),
-    ("in flow style", "m: {a: 1}\n", {"m.b": Put([2])}, "m: {a: 1, b: [2]}\n"),
     ("first in flow style", "m: {b: 1}\n", {"m.a": Put(2)}, "m: {a: 2, b: 1}\n"),
     ("behind a last comma", "m: {a: 1,}\n", B2, "m: {a: 1, b: 2,}\n"),
     ("into nothing", "m: {}\n", {"m.r.t": Put({"id": 1})}, "m:\n  r:\n    t: {id: 1}\n"),
-    ("into an empty file", "# c\n", {"m.r": Put(1)}, "# c\nm:\n  r: 1\n"),
     ("into no file", "", {"m.r": Put(1)}, "m:\n  r: 1\n"),
-    ("in JSON", '{"a": 1}', {"b": Put("x")}, '{"a": 1, "b": "x"}'),
-    ("beside a merge key", "a: &x {c: 1}\nm:\n  <<: *x\n", B2, "a: &x {c: 1}\nm:\n  <<: *x\n  b: 2\n"),
     ("behind kept breaks", "m:\n  a: |+\n    x\n\n", {"m.b": Put(1)}, "m:\n  a: |+\n    x\n\n  b: 1\n"),
-]
-
-REMOVED: list[Case] = [
+    # removed
     ("with its line", "a: 1\nb: 2  # c\nd: 3\n", {"b": REMOVE}, "a: 1\nd: 3\n"),
     ("with all its lines", "a:\n  b: 1\n  # c\n  d: 2\ne: 3\n", {"a": REMOVE}, "e: 3\n"),
     ("and leaves an empty mapping", "a:\n  b: 1\nc: 2\n", {"a.b": REMOVE}, "a: {}\nc: 2\n"),
     ("first of a flow mapping", "a: {b: 1, c: 2}\n", {"a.b": REMOVE}, "a: {c: 2}\n"),
-    ("last of a flow mapping", "a: {b: 1, c: 2}\n", {"a.c": REMOVE}, "a: {b: 1}\n"),
     ("all of a flow mapping", "a: {b: 1, c: 2}\n", {"a.b": REMOVE, "a.c": REMOVE}, "a: {}\n"),
-    (
-        "a line of a flow mapping",
-        "a: {\n  b: 1, # b\n  c: 2, # c\n}\n",
-        {"a.b": REMOVE},
-        "a: {\n  c: 2, # c\n}\n",
-    ),
+    ("a line of a flow mapping", "a: {\n  b: 1, # b\n  c: 2\n}\n", {"a.b": REMOVE}, "a: {\n  c: 2\n}\n"),
     ("what is not there", "a: 1\n", {"b": REMOVE, "c.d": REMOVE}, "a: 1\n"),
     ("for another", "m:\n  a: 1\n", {"m.a": REMOVE, "m.b": Put(2)}, "m:\n  b: 2\n"),
-]
-
-NAMES: list[Case] = [
+    # a list of names becomes a mapping
     ("in flow style", "t: [x, v]  # c\n", {"t.v.id": Put(1)}, "t: {x: {}, v: {id: 1}}  # c\n"),
     ("on lines", "t:\n- x  # c\n-  v\n", {"t.z.id": Put(1)}, "t:\n  x: {}  # c\n  v: {}\n  z: {id: 1}\n"),
     ("a mapping already", "t: {x: {}}\n", {"t.x.id": Put(1)}, "t: {x: {id: 1}}\n"),
-    (
-        "not there yet",
-        "m:\n  r:\n    a: 1\n",
-        {"m.r.targets.x.id": Put(1)},
-        "m:\n  r:\n    a: 1\n    targets:\n      x: {id: 1}\n",
-    ),
 ]
 
 
-CASES = [*REPLACED, *ADDED, *REMOVED, *NAMES]
-
-
 @pytest.mark.parametrize(
-    ("before", "edits", "after"), [case[1:] for case in CASES], ids=[c[0] for c in CASES]
+    ("before", "edits", "after"), [case[1:] for case in EDITED], ids=[c[0] for c in EDITED]
 )
 def test_an_edit_leaves_the_rest_as_it_stands(before: str, edits: Edits, after: str) -> None:
     assert edited(before, edits, "a", "b", "c", "m") == after
@@ -127,39 +80,24 @@ def test_an_outdated_meaning_is_put_right_and_a_comment_of_a_person_stays() -> N
 
 
 def test_a_resource_is_set_apart_as_the_others_are() -> None:
-    apart = text("""
-        s:
-          one:
-            a: 1
-
-          two:
-            a: 2
-        """)
+    apart = "s:\n  one:\n    a: 1\n\n  two:\n    a: 2\n"
     close = apart.replace("\n\n", "\n")
     three: Edits = {"s.three.a": Put(3)}
     assert edited(apart, three).endswith("    a: 2\n\n  three:\n    a: 3\n")
     assert edited(close, three).endswith("    a: 2\n  three:\n    a: 3\n")
 
 
-Refused = tuple[str, str, Edits, int]
-
-
-REFUSED: list[Refused] = [
+REFUSED: list[tuple[str, str, Edits, int]] = [
     ("edit-alias", "a: &x 1\nb: *x\n", {"b": Put(2)}, 2),
-    ("edit-alias", "a: &x {c: 1}\nb: *x\n", {"b.c": Put(2)}, 2),
     ("edit-anchor", "a: &x 1\nb: *x\n", {"a": Put(2)}, 1),
-    ("edit-anchor", "a: &x {c: 1}\nb: *x\n", {"a.c": Put(2)}, 1),
     ("edit-anchor", "a: {c: &x 1}\nb: *x\n", {"a": REMOVE}, 1),
     ("edit-anchor", "a:\n  c: &x 1\nb: *x\n", {"a": Put(1)}, 2),
     ("edit-merge", "a: &x {c: 1}\nb:\n  <<: *x\n", {"b.c": Put(2)}, 3),
-    ("edit-merge", "a: &x {c: 1}\nb: {<<: *x}\n", {"b.c": REMOVE}, 2),
     ("edit-layout", "a: 1\n", {"a.b": Put(1)}, 1),
     ("edit-layout", "a: [1, {b: 1}]\n", {"a.b": Put({})}, 1),
     ("edit-layout", "? a\n: 1\n", {"b": Put(2)}, 1),
     ("edit-layout", "{a: 1,\nb: 2, c: 3}\n", {"b": REMOVE}, 2),
     ("yaml-documents", "a: 1\n---\nb: 1\n", {"a": Put(2)}, 2),
-    ("yaml-tab", "a:\n\tb: 1\n", {"a": Put(2)}, 2),
-    ("duplicate-key", "a: 1\na: 2\n", {"a": Put(2)}, 2),
 ]
 
 
@@ -176,32 +114,26 @@ def test_every_refusal_of_a_file_is_told_at_once() -> None:
     assert [problem.place.line for problem in refused.value.problems] == [1, 2, 3]
 
 
-def in_order(text: str) -> str:
-    return ordered(text.encode(), "a.yaml", lambda _: ["a", "b", "c"]).decode()
-
-
 ORDERED = {
     "entries move": ("b: 1\na: 2\n", "a: 2\nb: 1\n"),
-    "what has no rank comes last": ("z: 1\nb: 1\na: 2\n", "a: 2\nb: 1\nz: 1\n"),
     "with the comment above": ("b: 1\n# of a\na: 2\n", "# of a\na: 2\nb: 1\n"),
-    "with the comment behind": ("b: 1  # of b\na: 2\n", "a: 2\nb: 1  # of b\n"),
     "with the comment below": ("b: 1\n  # of b\na: 2\n", "a: 2\nb: 1\n  # of b\n"),
     "blank lines stay": ("b: 1\n\na: 2\nc: 3\n", "a: 2\n\nb: 1\nc: 3\n"),
     "a comment by itself stays": ("# by itself\n\nb: 1\na: 2\n", "# by itself\n\na: 2\nb: 1\n"),
     "below other keys too": ("c:\n  b: 1\n  a: 2\nb: 3\n", "b: 3\nc:\n  a: 2\n  b: 1\n"),
     "in flow style": ("c: {b: 1,  a: [2]}\n", "c: {a: [2],  b: 1}\n"),
     "without a final line break": ("b: 1\na: 2", "a: 2\nb: 1"),
-    "with the breaks of the lines": ("b: 1\r\na: 2\n", "a: 2\nb: 1\r\n"),
     "texts in block style": ("b: |+\n  x\n\na: 2\n", "a: 2\nb: |+\n  x\n\n"),
     "not where an anchor is set": ("b: &x 1\na: *x\n", "b: &x 1\na: *x\n"),
     "not over several lines": ("c: {b: 1,\n a: 2}\n", "c: {b: 1,\n a: 2}\n"),
-    "with a byte order mark": ("\ufeffb: 1\na: 2\n", "\ufeffa: 2\nb: 1\n"),
 }
 
 
 @pytest.mark.parametrize(("before", "after"), ORDERED.values(), ids=ORDERED)
 def test_the_order_of_keys(before: str, after: str) -> None:
-    assert in_order(before) == after
-    assert in_order(after) == after
+    def in_order(text: str) -> str:
+        return ordered(text.encode(), "a.yaml", lambda _: ["a", "b", "c"]).decode()
+
+    assert (in_order(before), in_order(after)) == (after, after)
     with pytest.raises(NotEdited, match="1 problem"):
         in_order(f"\t{before}")
