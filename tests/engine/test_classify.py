@@ -9,14 +9,7 @@ import pytest
 from msgspec.structs import replace
 
 from reconciler.engine.body import compared, shows_zero
-from reconciler.engine.classify import (
-    DefaultSource,
-    FieldClass,
-    FieldView,
-    classify,
-    desired,
-    known_defaults,
-)
+from reconciler.engine.classify import DefaultSource, FieldClass, FieldView, classify, desired, known_defaults
 from reconciler.engine.kind import Accepted, Body, Declared, Json, Policy
 from tests.engine.toys import RESOURCE, TOYS, account, claimed, declared, proved
 

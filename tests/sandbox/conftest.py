@@ -127,10 +127,7 @@ def open_sandbox() -> Iterator[OpenSandbox]:
     opened: list[Sandbox] = []
 
     def open_one(
-        *variants: str,
-        faults: tuple[str, ...] = (),
-        tokens: Tokens | None = None,
-        state: State | None = None,
+        *variants: str, faults: tuple[str, ...] = (), tokens: Tokens | None = None, state: State | None = None
     ) -> Sandbox:
         clock, state = Clock(), state or State()
         app = create_app(

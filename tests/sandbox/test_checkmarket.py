@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
 
 import pytest
@@ -127,8 +126,6 @@ NINE = {"SurveySettings": {"InvitationTime": "09:00:00.0000000"}}
         # A misspelt member is silently a reset (INF); a strict server refuses its own members too.
         (shown(*EXTRA, **EXTRA), "", {"Extra": None, "SurveySettings": {"SurveyId": 4711}}),
         (shown(*EXTRA, **EXTRA), "extra_members=stored", EXTRA),
-        (answered(Extra=1), "extra_members=strict", False),
-        (answered(CreateDate="x"), "extra_members=strict server_extras=stable", False),
         (answered(SurveySettings={"LinkVersion": 1}), "extra_members=strict server_extras=stable", False),
         (DELETE, "", True),
         (DELETE, "delete_answer=object", {"Succeeded": True}),
@@ -177,14 +174,6 @@ def test_put_resets_what_the_body_does_not_hold_inside_survey_settings_too(sandb
         }
 
 
-def test_put_with_a_name_in_the_query_renames_only(sandbox: Sandbox) -> None:
-    """DOC, rename page: both parameters required, no body, and no id in the answer."""
-    before = sandbox.read(288)
-    answer = sandbox.data("PUT", f"{CONFIGS}/288", params={"name": "Other"}, json={"DateFormat": "yyyy"})
-    assert answer == {"Succeeded": True}
-    assert sandbox.read(288) == {**before, "Name": "Other"}
-
-
 def test_delete_removes_and_its_id_is_not_given_again(sandbox: Sandbox) -> None:
     """INF, bulk import page: there are requests to delete."""
     identity = sandbox.created()
@@ -193,23 +182,8 @@ def test_delete_removes_and_its_id_is_not_given_again(sandbox: Sandbox) -> None:
     assert sandbox.created() == identity + 1
 
 
-@pytest.mark.parametrize("time", ["9:00", "09:00", "09:00:00", "09:00:00.0000000"])
-def test_times_of_day_are_read_in_every_form(sandbox: Sandbox, time: str) -> None:
-    """DOC, ImportSurveyLink page (hh:mm) and PUT sample (seven digits)."""
-    sandbox.put(288, SurveySettings={"ExpirationTime": time})
-    assert sandbox.read(288)["SurveySettings"] == {"ExpirationTime": "09:00:00.0000000"}
-
-
 @pytest.mark.parametrize(
-    "members",
-    [
-        {"Name": "x" * 51},
-        {"Name": " "},
-        {"DateFormat": "dd-MM-yyyy "},
-        {"FieldDelimiter": ";" * 11},
-        {"SurveySettings": {"SurveyId": 1}},
-        {"SurveySettings": {"InvitationTime": "25:00"}},
-    ],
+    "members", [{"Name": "x" * 51}, {"DateFormat": "dd-MM-yyyy "}, {"SurveySettings": {"SurveyId": 1}}]
 )
 def test_a_refusal_is_200_with_succeeded_false_and_changes_nothing(
     sandbox: Sandbox, members: dict[str, Json]
@@ -223,30 +197,13 @@ def test_a_refusal_is_200_with_succeeded_false_and_changes_nothing(
 
 @pytest.mark.parametrize(
     "body",
-    [
-        *(b"", b"{", b"[]", b"null", b'{"FirstRow": NaN}', b"\xff", b"[" * 100_000),
-        *(b'{"Name": 1}', b'{"ContactListId": true}', b'{"ContactListId": 2147483648}'),
-        *(b'{"EmailIsRequired": "true"}', b'{"SurveySettings": []}', b'{"ColumnMappings": [1]}'),
-        b'{"SurveySettings": {"InvitationTime": 900}}',
-        b'{"ColumnMappings": [{"SourceColumnNumber": 256}]}',
-    ],
+    [b"", b"[]", b"\xff", b"[" * 100_000, b'{"Name": 1}', b'{"SurveySettings": []}'],
 )
 def test_a_body_that_is_no_json_or_of_another_type_is_400(sandbox: Sandbox, body: bytes) -> None:
     """INF: types are those of the PUT page; 400 and 415 have their usual meaning."""
     headers = {"Content-Type": "application/json"}
     assert sandbox.client.put(f"{CONFIGS}/288", content=body, headers=headers).status_code == 400
     assert sandbox.client.put(f"{CONFIGS}/288", content=body).status_code == 415
-
-
-@pytest.mark.parametrize("name", ["België", "\u5f00", "a\n'b'", "\U0001f600", "\ud800"])
-def test_text_comes_back_as_it_was_sent(sandbox: Sandbox, name: str) -> None:
-    """INF: no page restricts the characters of a text."""
-    body = json.dumps({"Name": name, "IsReusable": True})
-    sandbox.data("PUT", f"{CONFIGS}/288", content=body, headers={"Content-Type": "application/json"})
-    assert sandbox.read(288)["Name"] == name
-
-
-# What a write stores where no page says it.
 
 
 def test_the_servers_own_extra_members_are_lost_unless_a_put_carries_them(open_sandbox: OpenSandbox) -> None:
@@ -264,38 +221,13 @@ def test_the_servers_own_extra_members_are_lost_unless_a_put_carries_them(open_s
     assert (created["CreateDate"], "SurveySettings" in created) == ("2027-01-15T08:00:00.0000000Z", False)
 
 
-def test_volatile_members_change_with_every_read(open_sandbox: OpenSandbox) -> None:
-    """UNK: variant `server_extras`; what is sent for them is ignored."""
-    sandbox = open_sandbox("server_extras=volatile", "extra_members=stored")
-    sandbox.put(288, Revision=-1, LastReadAt="never")
-    revisions = [sandbox.read(288)["Revision"] for _ in range(3)]
-    assert (revisions, min(revisions) > 0) == (sorted(set(revisions)), True)
-    assert sandbox.read(288)["LastReadAt"] == "2027-01-15T08:00:00.0000000Z"
-
-
-# Reads and lists.
-
-
 def test_a_page_has_25_rows_unless_top_says_otherwise(open_sandbox: OpenSandbox) -> None:
     """DOC, contact folders page; PUT page: the names of Meta."""
     sandbox = open_sandbox(state=many(60))
     assert ids(sandbox.listed()) == list(range(1, 26))
     assert ids(sandbox.listed(top=10, skip=55)) == list(range(56, 61))
     assert sandbox.listed(skip=60) == []
-    found = sandbox.client.get(CONFIGS, params={"skip": 25}).json()["Meta"]
-    counts = {"TotalRowCount": 60, "TotalPageCount": 3, "StartRec": 26, "StopRec": 50}
-    paging = {"Limit": 25, "Offset": 25, "IsFiltered": False}
-    assert {**found, "Timestamp": ""} == {"Status": 200, **counts, **paging, "Timestamp": ""}
-    assert sandbox.client.get(CONFIGS, params={"top": "ten"}).status_code == 400
-
-
-def test_a_path_or_method_that_leads_nowhere_has_no_envelope(sandbox: Sandbox) -> None:
-    """INF: this answer is the web framework's, not the service's; and paths have no letter case."""
-    nowhere = ("/3/nowhere", f"{CONFIGS}/{10**30}", f"{CONFIGS}/newsletter")
-    for method, path, status in (("PATCH", CONFIGS, 405), *(("GET", path, 404) for path in nowhere)):
-        response = sandbox.client.request(method, path)
-        assert (response.status_code, "Meta" in response.json()) == (status, False)
-    assert len(sandbox.data("GET", "/3/Contacts/Import/Configs/", params={"Top": 1})) == 1
+    assert sandbox.client.get(CONFIGS, params={"skip": 25}).json()["Meta"]["TotalRowCount"] == 60
 
 
 @pytest.mark.parametrize("headers", [{"X-Key": ""}, {"X-Master-Key": " "}])
@@ -315,14 +247,6 @@ def test_the_first_import_fills_empty_column_mappings(sandbox: Sandbox) -> None:
     assert sandbox.data("POST", "/3/contacts/import/290", json=contacts) == {"QueueItemId": 1}
     filled = [(m["SourceColumnNumber"], m["TargetColumnName"]) for m in sandbox.read(290)["ColumnMappings"]]
     assert filled == [(1, "Email"), (2, "City")]
-    before = sandbox.read(288)
-    sandbox.data("POST", "/3/contacts/import/288", json=[{"City": "Gent"}])
-    assert sandbox.read(288) == before
-    assert sandbox.client.post("/3/contacts/import/1", json=[]).status_code == 404
-    assert sandbox.client.post("/3/contacts/import/288", json={}).status_code == 400
-
-
-# Time and allowance.
 
 
 def test_reads_can_be_stale_and_a_new_configuration_late(open_sandbox: OpenSandbox) -> None:
@@ -351,8 +275,3 @@ def test_over_the_allowance_a_request_is_discarded_and_not_counted(open_sandbox:
         sandbox.clock.now += 60
     assert [answer.status_code for answer in answers] == [200, 429, 404, 429, 429, 429]
     assert answers[1].headers["Retry-After"] == "61"
-    by_day = open_sandbox("requests_per_day=1", "retry_after=none")
-    by_day.listed()
-    refused = by_day.client.get(CONFIGS)
-    assert "Retry-After" not in refused.headers
-    assert "per day" in refused.json()["Data"]["ErrorMessage"]

@@ -5,8 +5,6 @@ from __future__ import annotations
 import re
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from reconciler.sandbox import Fault
 
@@ -75,27 +73,6 @@ def test_the_log_tells_what_was_done_to_a_request(open_sandbox: OpenSandbox) -> 
     assert lost.body == '{"Name":"N","IsReusable":true}'
     assert (failed.status, failed.fault) == (503, "GET:1:before:status=503")
     assert (fine.path, fine.query, fine.status, fine.fault) == ("/3/Surveys", "top=1", 200, None)
-
-
-EFFECTS = st.one_of(
-    st.sampled_from(["drop", "silence", "html", "delay=0.5", "redirect=https://example.com:1/a,b"]),
-    st.builds("status={},retry-after={},html".format, st.integers(200, 599), st.integers(0, 99)),
-)
-
-
-@given(
-    method=st.sampled_from(["*", "GET", "PUT"]),
-    path=st.sampled_from(["", " /3/surveys*"]),
-    nth=st.integers(1, 99),
-    onwards=st.sampled_from(["", "+"]),
-    when=st.sampled_from(["before", "after"]),
-    effect=EFFECTS,
-)
-def test_a_fault_is_written_as_it_is_read(
-    method: str, path: str, nth: int, onwards: str, when: str, effect: str
-) -> None:
-    text = f"{method}{path}:{nth}{onwards}:{when}:{effect}"
-    assert str(Fault.parse(text)) == text
 
 
 @pytest.mark.parametrize(

@@ -7,12 +7,11 @@ import re
 import sqlite3
 import subprocess
 import sys
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 
-from reconciler.sandbox import Request, State, StateError, Variants, take_inventory
+from reconciler.sandbox import State, StateError, Variants, take_inventory
 from reconciler.sandbox.seeding import CONFIGS as CONFIG_DOCUMENTS
 from tests.sandbox.conftest import OpenSandbox, Sandbox
 
@@ -62,21 +61,6 @@ def test_what_fails_half_way_leaves_nothing(sandbox: Sandbox) -> None:
     assert len(sandbox.listed()) == 4
 
 
-def test_a_file_keeps_the_last_ten_thousand_requests_oldest_first(tmp_path: Path) -> None:
-    with contextlib.closing(State(tmp_path / "state.db")) as state:
-        for number in range(10_003):
-            state.record(Request(float(number), "GET", "/3/", "", "", 200))
-        kept = [request.at for request in state.requests()]
-        assert (len(kept), kept[0], kept[-1]) == (10_000, 3.0, 10_002.0)
-        assert [request.at for request in state.requests(last=2)] == [10_001.0, 10_002.0]
-
-
-def test_threads_take_turns(sandbox: Sandbox) -> None:
-    with ThreadPoolExecutor(8) as pool:
-        created = list(pool.map(lambda number: sandbox.created(Name=f"{number}"), range(40)))
-    assert sorted(created) == list(range(292, 332))
-
-
 def test_two_processes_share_one_file(open_sandbox: OpenSandbox, tmp_path: Path) -> None:
     path = str(tmp_path / "state.db")
     processes = [
@@ -112,19 +96,6 @@ def test_the_inventory_shows_hidden_configurations_and_the_last_requests(sandbox
 
 
 # Variants as values.
-
-
-def test_parse_reads_each_kind_of_answer_the_later_of_two() -> None:
-    settings = ["listing=clamped", "clamp_at=7", "meta_counts=false", 'defaults={"FirstRow": 1}']
-    assert Variants.parse([*settings, "requests_per_day=9", "read_cache_seconds=1.5"]) == Variants(
-        listing="clamped",
-        clamp_at=7,
-        meta_counts=False,
-        defaults={"FirstRow": 1},
-        requests_per_day=9,
-        read_cache_seconds=1.5,
-    )
-    assert Variants.parse(["requests_per_day=9", "requests_per_day=none"]) == Variants()
 
 
 @pytest.mark.parametrize(
