@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Any
 from reconciler.commands.apply import ApplyOptions, apply
 from reconciler.commands.environment import Environment
 from reconciler.commands.plan import PlanOptions, plan, show
-from reconciler.commands.reports import ReportFile as Report
 from reconciler.commands.workspace import Selection
 from reconciler.engine.plan import Consent
 from reconciler.errors import ReconcilerError
@@ -68,14 +67,7 @@ class Seen:
     error: str
 
 
-def run(
-    folder: Path,
-    server: Callable[..., Any],
-    verb: str,
-    *,
-    as_json: bool = False,
-    reports: tuple[Report, ...] = (),
-) -> Seen:
+def run(folder: Path, server: Callable[..., Any], verb: str, *, as_json: bool = False) -> Seen:
     """Run a verb in a workspace against a server; whatever it shows must be harmless, its JSON strict."""
     clock, screen, selection = FakeClock(), Screen(), Selection(folder)
     environment = Environment({}, clock, folder, {"sandbox": server})
@@ -83,7 +75,7 @@ def run(
     error = ""
     try:
         if verb == "plan":
-            plan(selection, PlanOptions(EVERYTHING, reports=reports), console, environment)
+            plan(selection, PlanOptions(EVERYTHING), console, environment)
         elif verb == "show":
             show("by-id", selection, console, environment)
         else:

@@ -67,25 +67,19 @@ def test_a_variable_of_another_system_is_refused_in_its_line(
 
 CHECKMARKET = """
     master_key: {env: EXPOINTS_TOKEN}
-    key: {env: expoints_token}
     key: {file: keys/Expoints.token}
 """
 OAUTH = "oauth: {token_url: 'https://a'"
 EXPOINTS = f"""
     token: {{env: CHECKMARKET_KEY}}
     token: {{file: /run/secrets/checkmarket_key}}
-    token: {{env: PROD_CHECKMARKET_KEY}}
-    token: {{env: CHECKMARKET2KEY}}
-    token: {{file: /secrets/checkmarket/master_key}}
     token: {{file: /secrets/expoints/prod-checkmarket-key}}
     {OAUTH}, client_id: x, client_secret: {{env: CHECKMARKET_KEY}}}}
     {OAUTH}, client_id: {{env: CHECKMARKET_KEY}}, client_secret: {{env: S}}}}
 """
 TAKEN = """
-    token: {env: TOKEN}
     token: {env: EXPOINTS_BESIDE_CHECKMARKET}
     token: {file: ../checkmarket-and-more/expoints_token}
-    token: {file: /secrets/expoints/token}
 """
 """What opens one API, and may not be named for the other; and what may be of an API by its name."""
 
@@ -109,35 +103,27 @@ def test_what_opens_one_api_is_not_named_for_the_other(
 KEY_HERE = "{env: CHECKMARKET_KEY}"
 NOT_SENT = [
     ("{env: OTHER}", "RECONCILER_ALLOWED_ENV=CHECKMARKET_*", "RECONCILER_ALLOWED_ENV=CHECKMARKET_*,OTHER"),
-    (KEY_HERE, "RECONCILER_ALLOWED_ENV=CHECKMARKET", "is not among those"),
     ("{env: TWO_LINES}", "", "more than one plain line"),
     (KEY_HERE, "CI=true", "export RECONCILER_TRUSTED_HOSTS=127.0.0.1:"),
-    (KEY_HERE, "TF_BUILD=True", "export RECONCILER_TRUSTED_HOSTS=127.0.0.1:"),
     ("{file: key}", "CI=true;RECONCILER_TRUSTED_HOSTS=HERE", "export RECONCILER_SECRETS_DIR=FOLDER"),
     ("{file: ../ours/../configs/key}", "RECONCILER_SECRETS_DIR=OURS", "a folder of the operator's"),
     ("{file: ../ours/out}", "RECONCILER_SECRETS_DIR=OURS", "a folder of the operator's"),
     ("{file: key}", "RECONCILER_SECRETS_DIR=.", "a folder of the operator's"),
-    ("{file: link}", "", "is a link"),
     ("{file: to-ours}", "RECONCILER_SECRETS_DIR=OURS", "is a link"),
-    ("{file: .git/key}", "", "belongs to git"),
     ("{file: sub/../.GIT/key}", "", "belongs to git"),
     ("{file: in-git/key}", "", "belongs to git"),
-    ("{file: ../mirror.git/key}", "", "belongs to git"),
     ("{file: .ssh/key}", "", "another program"),
     ("{file: /proc/self/environ}", "", "belongs to git, to another program or to the system"),
     ("{file: lines}", "", "more than one plain line"),
     ("{file: long}", "", "larger than any key"),
     ("{file: nowhere}", "", "No such file or directory; its path counts from the workspace"),
-    ("{file: /nowhere/key}", "", "the file /nowhere/key cannot be read: No such file or directory"),
 ]
 IN_CI = "CI=1;RECONCILER_TRUSTED_HOSTS=HERE"
 SENT = [
-    (KEY_HERE, "", ""),
     ("{env: ENDED}", "", ""),
     (KEY_HERE, "RECONCILER_ALLOWED_ENV=EXPOINTS_TOKEN CHECKMARKET_*", ""),
     (KEY_HERE, IN_CI, ""),
     ("{file: key}", "", ""),
-    ("{file: ../ours/key}", "", ""),
     ("{file: ../ours/key}", f"{IN_CI};RECONCILER_SECRETS_DIR=OURS", ""),
     ("{file: ../ours/linked}", "RECONCILER_SECRETS_DIR=OURS", ""),
 ]
@@ -154,14 +140,12 @@ def test_what_the_operator_does_not_allow_is_not_sent(
 ) -> None:
     """What an operator gives arrives; of all else no request is sent at all."""
     folder, ours = tmp_path / "configs", tmp_path / "ours"
-    places = (".git/key", ".GIT/key", ".ssh/key", "key", "sub/key", "../mirror.git/key", "../ours/key")
-    for there in (*places, "../ours/..data/key"):
+    for there in (".git/key", ".GIT/key", ".ssh/key", "key", "sub/key", "../ours/key", "../ours/..data/key"):
         (folder / there).parent.mkdir(parents=True, exist_ok=True)
         (folder / there).write_text(f"{KEY}\r\n")
     (folder / "lines").write_text(f"{KEY}\n{KEY}\n")
     with (folder / "long").open("wb") as file:
         file.truncate(10**12)
-    (folder / "link").symlink_to("key")
     (folder / "to-ours").symlink_to(ours / "key")  # which may be called expoints_token
     (folder / "in-git").symlink_to(".git")
     (ours / "out").symlink_to(folder / "key")
@@ -179,41 +163,27 @@ def test_what_the_operator_does_not_allow_is_not_sent(
     assert bool(server.requests) is not bool(refusal)
 
 
-def opened(tenant: str, login: ClientLogin, access: Access) -> None:
-    with open_expoints(tenant, login, Connection(access=access)):
-        pass
+def test_the_client_secret_of_a_tenant_elsewhere_does_not_go_to_this_machine() -> None:
+    login, elsewhere = ClientLogin("http://127.0.0.1:1/token", "id", Secret(KEY)), "https://acme.expoints.nl"
+    with pytest.raises(Refused, match="this machine gets credentials only where it is named"):
+        open_expoints(elsewhere, login, Connection()).__enter__()
+    for tenant, named in ((elsewhere, ("127.0.0.1:1",)), ("http://127.0.0.1:2", ())):
+        with open_expoints(tenant, login, Connection(access=Access(named))):
+            pass
 
 
-@pytest.mark.parametrize("tenant", ["https://acme.expoints.nl", "https://acme.example"])
-def test_the_client_secret_of_a_tenant_elsewhere_does_not_go_to_this_machine(tenant: str) -> None:
-    with serving(whole_then_close) as server:
-        login = ClientLogin(f"{server.url}/token", "id", Secret(KEY))
-        with pytest.raises(Refused, match="this machine gets credentials only where it is named"):
-            opened(tenant, login, Access(("acme.example",)))
-        opened(tenant, login, Access((server.url.removeprefix("http://"), "acme.example")))
-        opened("http://127.0.0.1:1", login, Access())
-
-
-class TestNameOfAnAccount:
-    """Nothing that is shown or compared by others is made of a key."""
-
-    def names(self, variable: str, key: str, url: str = "https://api.checkmarket.com") -> tuple[str, str]:
-        settings = CheckMarket.model_validate(
-            {"url": url, "master_key": {"env": variable}, "key": {"env": "KEY"}}
-        )
-        return account_name("one", settings), account_in_journal("one", settings, key)
-
-    def test_what_is_shown_is_the_same_for_every_key(self) -> None:
-        shown = {self.names("CHECKMARKET_MASTER_KEY", key)[0] for key in (KEY, KEY[::-1], "1234")}
-        assert shown == {"api.checkmarket.com#CHECKMARKET_MASTER_KEY"}
-
-    def test_the_journal_tells_accounts_by_their_keys_whatever_the_files_call_them(self) -> None:
-        assert self.names("ONE", KEY)[1] == self.names("TWO", KEY)[1]
-        assert self.names("ONE", KEY)[1] != self.names("ONE", KEY[::-1])[1]
-
-    @pytest.mark.parametrize(
-        ("key", "url"), [("1234", "https://api.checkmarket.com"), (KEY, "http://localhost:1")]
+def names(variable: str, key: str, url: str = "https://api.checkmarket.com") -> tuple[str, str]:
+    settings = CheckMarket.model_validate(
+        {"url": url, "master_key": {"env": variable}, "key": {"env": "KEY"}}
     )
-    def test_what_could_be_guessed_is_not_hashed(self, key: str, url: str) -> None:
-        shown, in_journal = self.names("ONE", key, url)
-        assert in_journal == shown
+    return account_name("one", settings), account_in_journal("one", settings, key)
+
+
+def test_no_name_of_an_account_that_is_shown_is_made_of_a_key() -> None:
+    assert {names("MASTER_KEY", key)[0] for key in (KEY, KEY[::-1], "1234")} == {
+        "api.checkmarket.com#MASTER_KEY"
+    }
+    # The journal tells accounts by their keys, whatever the files call them.
+    assert names("ONE", KEY)[1] == names("TWO", KEY)[1] != names("ONE", KEY[::-1])[1]
+    for shown, in_journal in (names("ONE", "1234"), names("ONE", KEY, "http://localhost:1")):
+        assert in_journal == shown  # what could be guessed is not hashed

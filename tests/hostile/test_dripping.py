@@ -2,13 +2,9 @@
 
 from __future__ import annotations
 
-import shutil
 import socket
-import ssl
-import subprocess
 import time
 from contextlib import closing
-from pathlib import Path
 
 import httpx
 import pytest
@@ -16,7 +12,7 @@ import pytest
 from reconciler.access import Access
 from reconciler.errors import ApiError, NoAnswer, Unreachable
 from reconciler.http.api import Api, Bounds, Connection
-from tests.http.servers import VirtualClock, door, read_request, serving
+from tests.http.servers import VirtualClock, door, serving
 
 DRIPS = 80
 BETWEEN = 0.02
@@ -92,59 +88,20 @@ def test_a_handshake_that_drips_is_no_connection() -> None:
     assert (drip.begun, drip.ended) == (1, 0)
 
 
-def by_proxy(proxy: str, monkeypatch: pytest.MonkeyPatch) -> type[ApiError]:
-    for name in ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "NO_PROXY"):
-        monkeypatch.delenv(name, raising=False)
-        monkeypatch.delenv(name.lower(), raising=False)
-    monkeypatch.setenv("HTTPS_PROXY", proxy)
-    return ask("https://api.acme.example")
-
-
 def test_a_proxy_that_drips_opens_no_tunnel(monkeypatch: pytest.MonkeyPatch) -> None:
     drip = Dripping(_OK + b"X-Long: ", b"a", b"\r\n\r\n")
+    for name in ("https_proxy", "NO_PROXY", "no_proxy"):
+        monkeypatch.delenv(name, raising=False)
     with serving(drip) as server:
-        by_proxy(server.url, monkeypatch)
-    assert (drip.begun, drip.ended) == (1, 0)
-
-
-@pytest.mark.skipif(shutil.which("openssl") is None, reason="openssl makes the certificate of the proxy")
-def test_a_handshake_that_drips_through_a_proxy_that_is_reached_over_tls_is_no_connection(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    certificate = tmp_path / "proxy.pem"
-    made = "req -x509 -newkey rsa:2048 -nodes -days 2 -subj /CN=proxy -addext subjectAltName=IP:127.0.0.1"
-    files = ["-keyout", str(certificate), "-out", str(tmp_path / "public.pem")]
-    subprocess.run(["openssl", *made.split(), *files], check=True, capture_output=True)
-    with certificate.open("a") as whole:
-        whole.write((tmp_path / "public.pem").read_text("utf-8"))
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.load_cert_chain(certificate)
-    monkeypatch.setenv("SSL_CERT_FILE", str(certificate))
-    drip = Dripping(b"\x16\x03\x03\x3f\xff\x02\x00\x3f\xfb\x03\x03", b"\x00", b"")
-
-    def tunnel(plain: socket.socket) -> None:
-        with context.wrap_socket(plain, server_side=True) as connection:
-            read_request(connection)
-            connection.sendall(_OK + b"\r\n")
-            drip(connection)
-
-    with serving(tunnel, speaks_first=True) as server:
-        assert by_proxy(server.url.replace("http:", "https:"), monkeypatch) is Unreachable
+        monkeypatch.setenv("HTTPS_PROXY", server.url)
+        ask("https://api.acme.example")
     assert (drip.begun, drip.ended) == (1, 0)
 
 
 @pytest.mark.parametrize("method", ["GET", "PUT"])
 @pytest.mark.parametrize(
     ("seconds", "failure"),
-    [
-        (0, httpx.ConnectError),
-        (10, httpx.ConnectTimeout),
-        (60, httpx.ReadTimeout),
-        (1e9, httpx.ReadTimeout),
-        (0, 429),
-        (50, 429),
-        (119, 503),
-    ],
+    [(0, httpx.ConnectError), (10, httpx.ConnectTimeout), (1e9, httpx.ReadTimeout), (50, 429), (119, 503)],
 )
 def test_no_request_takes_longer_than_three_minutes(
     method: str, seconds: float, failure: int | type[httpx.TransportError]

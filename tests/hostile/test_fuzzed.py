@@ -104,14 +104,17 @@ tables = st.one_of(
     st.binary(max_size=100).map(lambda tail: b"email,x\n" + tail),
 )
 odd_lines = [b"[" * 2000, b'{"email": 1e999}', b'{"a": NaN}', b'{"a": "\\ud800"}', b'{"a":1,"a":2}']
-lines = st.one_of(
+line = st.one_of(
     declared.map(lambda value: json.dumps(value).encode()),
     declared.map(lambda value: json.dumps({"email": "a@example.com", "data": value}).encode()),
     st.binary(max_size=60),
     st.sampled_from(odd_lines),
 )
+lines = st.lists(line, max_size=5).map(b"\n".join)
 sections = one_of("import_configs customer_seeds presets moved guardrails targets")
-targets = st.dictionaries(st.sampled_from(FIELDS), declared, max_size=6)
+resources = st.dictionaries(sections, st.dictionaries(st.just("welcome"), declared, min_size=1), min_size=1)
+fields = st.dictionaries(st.sampled_from(FIELDS), declared, max_size=6)
+targets = st.one_of(fields, fields.map(lambda one: {"version": 1, "targets": {"one": one}}))
 
 
 # Answers
@@ -220,15 +223,11 @@ def running(file: str) -> Callable[[tuple[dict[str, bytes], str, bool]], None]:
 
 # Headers
 
-NAMES = """
-    Retry-After Date Content-Type Location Content-Length Content-Encoding Age Set-Cookie X-Request-Id
-    Transfer-Encoding
-"""
+NAMES = "Retry-After Date Content-Type Location Content-Length Content-Encoding Age Transfer-Encoding"
 SAID = (
     *("0", "1", "-1", "5", "1e9", "9" * 9, "9" * 40, "9" * 5_000, "nan", "inf", "0x10", "1, 2", " 3 ", "٣"),
     *("", "²", "5, soon", "1." + "9" * 5_000, f"Mon, 01 Jan {'9' * 20} 00:00:00 GMT", "14 Nov 2023"),
-    *("Fri, 31 Dec 9999 23:59:59 -2359", "Mon, 01 Jan 0001 00:00:00 +2359", "Thu, 01 Jan 1970 00:00:00 GMT"),
-    *("Sun, 06 Nov 1994 08:49:37 GMT", "Tue, 14 Nov 2023 22:13:20 GMT", "Wed, 30 Feb 2023 25:61:61 GMT"),
+    *("Fri, 31 Dec 9999 23:59:59 -2359", "Mon, 01 Jan 0001 00:00:00 +2359", "Wed, 30 Feb 2023 25:61:61 GMT"),
     *("Sun, 06 Nov 99999999999 08:49:37 GMT", "Mon, , 2023", "1 Jan 99 24:00:00 +9999999999", "chunked"),
     *("application/json", "application/json; charset=utf-7", "application/json; charset=" + "x" * 3_000),
     *("text/html; charset=\x00", "charset=hex", "gzip", "deflate, gzip", "br", "identity", "\xff\xfe", "é"),
@@ -279,31 +278,17 @@ def read(reading: Callable[[], object]) -> None:
 
 # The table
 
-SPOKEN = st.sampled_from(
-    ["", "import_configs: ", "import_configs:\n  m: ", "customer_seeds:\n  s: ", "moved: "]
-)
+SPOKEN = st.sampled_from(["", "import_configs: ", "import_configs:\n  m: ", "customer_seeds:\n  s: "])
 SET = st.sampled_from(["", "version: 1\n", "version: 1\ntargets: ", "version: 1\ntargets:\n  one: "])
 FILES: dict[str, tuple[int, Inputs, Callable[[Any], Mapping[str, str | bytes]]]] = {
     "bytes": (8, st.binary(max_size=300), lambda content: {"a.yaml": content}),
     "bytes of settings": (4, st.binary(max_size=300), lambda content: {"reconciler.yaml": content}),
     "text": (8, st.tuples(SPOKEN, yamlish), lambda parts: {"a.yaml": "".join(parts)}),
     "settings": (6, st.tuples(SET, yamlish), lambda parts: {"reconciler.yaml": "".join(parts)}),
-    "documents": (
-        10,
-        st.tuples(sections, declared),
-        lambda it: {"a.yaml": dumped({it[0]: {"welcome": it[1]}})},
-    ),
-    "targets": (
-        8,
-        st.one_of(targets, targets.map(lambda one: {"version": 1, "targets": {"one": one}})),
-        lambda document: {"reconciler.yaml": dumped(document)},
-    ),
+    "documents": (10, resources, lambda document: {"a.yaml": dumped(document)}),
+    "targets": (8, targets, lambda document: {"reconciler.yaml": dumped(document)}),
     "tables": (8, tables, lambda content: {"a.yaml": seeds("customers_from: c.csv"), "c.csv": content}),
-    "lines": (
-        7,
-        st.lists(lines, max_size=5).map(b"\n".join),
-        lambda content: {"a.yaml": seeds("customers_from: c.jsonl"), "c.jsonl": content},
-    ),
+    "lines": (7, lines, lambda content: {"a.yaml": seeds("customers_from: c.jsonl"), "c.jsonl": content}),
     "names": (5, harmful_text.filter(lambda name: name not in {".", ".."}), named),
 }
 FUZZERS: dict[str, tuple[int, Inputs, Callable[[Any], object]]] = {
@@ -340,9 +325,8 @@ ODD: tuple[Any, ...] = (
     *(0.0, -0.5, 1.5, 1e308, -1e308, float("inf"), float("-inf"), float("nan"), 253402300800.0, 1e12, 1e20),
     *("", "x", "0", "1", "apply", "sent", "in doubt", "applied", "deadbeef" * 4, "deadbeef" * 8, "\ud800"),
     *("é" * 300, "x" * 100_000, "2026-01-01T00:00:00+00:00", "import_configs.welcome", "9" * 5_000),
-    *([], {}, [[]], {"": None}, [1, "a", None], {"Name": 5}, {"SurveySettings": 5}, {"a": {"b": [{}]}}),
-    *({"ColumnMappings": [1, "x", {"SourceColumnNumber": "a"}]}, {"SurveySettings": {"InvitationTime": []}}),
-    *({"Name": []}, {"IsReusable": "yes", "DateFormat": {}, "ColumnMappings": {}}),
+    *([], {}, [[]], {"": None}, [1, "a", None], {"Name": 5}, {"SurveySettings": {"InvitationTime": []}}),
+    *({"ColumnMappings": [1, "x", {"SourceColumnNumber": "a"}]}, {"IsReusable": "yes", "ColumnMappings": {}}),
     *HARMFUL,
 )
 

@@ -32,42 +32,28 @@ class Attack:
     def configs(self) -> Path:
         return self.checkout.folder / "configs"
 
-    @property
-    def program(self) -> str:
-        return f"sh -c 'touch {shlex.quote(str(self.witness))}'"
-
     def settings(self, *, bare: bool) -> str:
         """Return settings of git that name the program wherever they can."""
         run = f"touch {self.witness} #"
         quoted = f'"{run}"'
         core = "fsmonitor sshCommand askPass gitProxy pager editor alternateRefsCommand"
-        return f"""
-            [core]
-                repositoryformatversion = 1
-                bare = {"true" if bare else "false"}
-                {chr(10).join(f"{name} = {quoted}" for name in core.split())}
-            [extensions]
-                partialClone = evil
-            [remote "evil"]
-                url = "ext::sh -c touch% {self.witness}"
-                promisor = true
-            [remote "origin"]
-                url = ..
-                uploadpack = {quoted}
-                receivepack = {quoted}
-            [protocol "ext"]
-                allow = always
-            [credential]
-                helper = "!{run}"
-            [filter "evil"]
-                smudge = {quoted}
-            [diff "evil"]
-                textconv = {quoted}
-            [diff]
-                external = {quoted}
-            [alias]
-                rev-parse = "!{run}"
-        """
+        sections: dict[str, dict[str, str]] = {
+            "core": {"repositoryformatversion": "1", "bare": str(bare).lower()}
+            | dict.fromkeys(core.split(), quoted),
+            "extensions": {"partialClone": "evil"},
+            'remote "evil"': {"url": f'"ext::sh -c touch% {self.witness}"', "promisor": "true"},
+            'remote "origin"': {"url": "..", "uploadpack": quoted, "receivepack": quoted},
+            'protocol "ext"': {"allow": "always"},
+            "credential": {"helper": f'"!{run}"'},
+            'filter "evil"': {"smudge": quoted},
+            'diff "evil"': {"textconv": quoted},
+            "diff": {"external": quoted},
+            "alias": {"rev-parse": f'"!{run}"'},
+        }
+        lines = (
+            [f"[{name}]", *(f"{key} = {it}" for key, it in told.items())] for name, told in sections.items()
+        )
+        return "".join(f"{line}\n" for told in lines for line in told)
 
     def lay(self, folder: Path, *, bare: bool) -> None:
         """Lay a repository whose only commit is nowhere but at its promisor."""
@@ -80,38 +66,29 @@ class Attack:
 
 BARE = "looks like a bare repository of git"
 OWN = "makes a repository of its own of files that belong to the checkout around them"
-LAYOUTS = {
-    "bare": BARE,
-    "bare by commondir": BARE,
-    "a folder of its own": OWN,
-    "a file that leads to data": OWN,
-    "a link that leads to data": OWN,
+LAYOUTS: dict[str, tuple[str, str, dict[str, str]]] = {
+    "bare": (BARE, "", {}),
+    "bare by commondir": (BARE, "data", {"HEAD": "ref: refs/heads/main\n", "commondir": "data\n"}),
+    "a folder of its own": (OWN, ".git", {}),
+    "a file that leads to data": (OWN, "data", {".git": "gitdir: data\n"}),
+    "a link that leads to data": (OWN, "data", {}),
 }
+"""What is said of it, where the repository lies, and what leads there."""
 
 
 def tamper(attack: Attack, layout: str) -> None:
     """Make a repository of the workspace in one of these ways."""
-    configs, own = attack.configs, attack.configs / ".git"
-    place = {"bare": configs, "a folder of its own": own}.get(layout, configs / "data")
-    attack.lay(place, bare=LAYOUTS[layout] == BARE)
-    match layout:
-        case "bare by commondir":
-            (configs / "HEAD").write_text("ref: refs/heads/main\n")
-            (configs / "commondir").write_text("data\n")
-        case "a file that leads to data":
-            own.write_text("gitdir: data\n")
-        case "a link that leads to data":
-            own.symlink_to("data")
+    said, place, files = LAYOUTS[layout]
+    attack.lay(attack.configs / place, bare=said == BARE)
+    for name, text in files.items():
+        (attack.configs / name).write_text(text)
+    if layout.startswith("a link"):
+        (attack.configs / ".git").symlink_to(place)
 
 
 VERBS = [
-    (SETTINGS, "plan --since HEAD"),
-    (SETTINGS, "apply --yes"),
-    (JOURNAL, "plan"),
-    (JOURNAL, "status"),
-    (JOURNAL, "history"),
-    (JOURNAL, "apply --yes"),
-    (JOURNAL, "doctor"),
+    *((SETTINGS, verb) for verb in ("plan --since HEAD", "apply --yes")),
+    *((JOURNAL, verb) for verb in ("plan", "history", "apply --yes")),
 ]
 HARMLESS = [(SETTINGS, "apply --yes"), (JOURNAL, "plan")]
 
@@ -159,14 +136,14 @@ def test_a_workspace_that_brings_a_repository_runs_nothing(
     write(attack.configs, FILES, settings)
     tamper(attack, layout)
     # A plan goes on without its journal, and an apply without a commit to name.
-    without = LAYOUTS[layout] == OWN and (settings, command) in HARMLESS
+    without = LAYOUTS[layout][0] == OWN and (settings, command) in HARMLESS
     said = ran(attack, capsys, command, [0 if without else 1])
-    assert LAYOUTS[layout] in said or (without and settings == SETTINGS)
+    assert LAYOUTS[layout][0] in said or (without and settings == SETTINGS)
 
 
 @pytest.mark.usefixtures("older")
 @pytest.mark.parametrize("parent", ["configs", "a:b"])
-@pytest.mark.parametrize(("settings", "command"), VERBS[::2])
+@pytest.mark.parametrize(("settings", "command"), VERBS[:3])
 def test_nothing_above_a_folder_with_a_git_that_is_none_is_taken_instead(
     attack: Attack, parent: str, settings: str, command: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -175,14 +152,6 @@ def test_nothing_above_a_folder_with_a_git_that_is_none_is_taken_instead(
     write(above / "sub", FILES, settings)
     (above / "sub/.git").mkdir()
     ran(attack, capsys, f"{command} --workspace {parent}/sub", [int((settings, command) not in HARMLESS)])
-
-
-@pytest.mark.parametrize("command", ["validate", "fmt", "list", "show import_configs.a", "init"])
-def test_what_asks_git_nothing_runs_nothing_either(
-    attack: Attack, command: str, capsys: pytest.CaptureFixture[str]
-) -> None:
-    tamper(attack, "bare")
-    ran(attack, capsys, command, [1])
 
 
 @pytest.mark.usefixtures("older")
@@ -205,7 +174,7 @@ def test_settings_of_the_checkout_itself_are_not_read_for_a_look_into_it(
 
 
 @pytest.mark.usefixtures("older")
-@pytest.mark.parametrize("command", ["plan", "status", "history", "apply --yes"])
+@pytest.mark.parametrize("command", ["plan", "apply --yes"])
 def test_a_journal_reaches_its_remote_by_no_program_that_an_address_names(
     attack: Attack, command: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -230,7 +199,7 @@ def test_a_journal_reaches_its_remote_by_no_setting_of_a_file_in_the_checkout(
     assert f"git takes the setting {setting.lower()} from {shared}" in said
 
 
-@pytest.mark.parametrize("command", ["plan", "status", "history", "apply --yes"])
+@pytest.mark.parametrize("command", ["plan", "apply --yes"])
 def test_a_journal_lies_in_no_repository_that_the_user_does_not_stand_in(
     attack: Attack, command: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from contextlib import ExitStack, closing
 from pathlib import Path
 from stat import S_IMODE
@@ -51,13 +51,11 @@ class Checkout:
         self._screen = screen
         write(self.folder / "configs", CONFIG)
 
-    def seen(self) -> dict[str, object]:
+    def seen(self) -> list[object]:
         """Return all that the folder beside holds, and the rights on it."""
-        facts = ((path, path.lstat()) for path in (self.victim, *sorted(self.victim.rglob("*"))))
-        told = {path: (S_IMODE(found.st_mode), found.st_mtime_ns) for path, found in facts}
-        return {
-            str(path): (told[path], path.read_bytes() if path.is_file() else b"") for path in sorted(told)
-        }
+        paths = [self.victim, *sorted(self.victim.rglob("*"))]
+        rights = [(S_IMODE(path.lstat().st_mode), path.lstat().st_mtime_ns) for path in paths]
+        return [*zip(paths, rights, [path.is_file() and path.read_bytes() for path in paths], strict=True)]
 
     def run(self, command: str) -> tuple[int, str]:
         """Return exit code and all that a command says."""
@@ -122,7 +120,6 @@ PLANTS = [
     pytest.param(Path.hardlink_to, "is one of 2 names", id="second name"),
     (out_of_an_archive, "chmod 600 '"),
 ]
-BESIDE = ["", "-journal", "-wal"]
 
 
 @pytest.mark.parametrize(("plant", "words"), FOLDERS)
@@ -136,7 +133,7 @@ def test_a_folder_that_this_user_did_not_make_is_refused(
     assert checkout.seen() == checkout.before
 
 
-@pytest.mark.parametrize("beside", BESIDE)
+@pytest.mark.parametrize("beside", ["", "-wal"])
 @pytest.mark.parametrize(("plant", "words"), PLANTS)
 def test_the_file_of_a_sandbox_that_this_user_did_not_make_is_refused(
     checkout: Checkout, plant: Plant, words: str, beside: str
@@ -148,7 +145,7 @@ def test_the_file_of_a_sandbox_that_this_user_did_not_make_is_refused(
     assert checkout.seen() == before
 
 
-@pytest.mark.parametrize("beside", BESIDE)
+@pytest.mark.parametrize("beside", ["", "-journal", "-wal"])
 @pytest.mark.parametrize(("plant", "words"), PLANTS)
 def test_the_file_of_a_journal_that_this_user_did_not_make_is_refused(
     checkout: Checkout, plant: Plant, words: str, beside: str
@@ -166,10 +163,10 @@ def test_the_file_of_a_journal_that_this_user_did_not_make_is_refused(
     assert checkout.seen() == before
 
 
-TRACKED = ["100644 .reconciler/journal.db", "100644 .reconciler/x", "100644 .Reconciler/journal.db"]
+TRACKED = ["100644 .reconciler/x", "100644 .Reconciler/journal.db", "160000 .reconciler"]
 
 
-@pytest.mark.parametrize("entry", [*TRACKED, "160000 .reconciler"])
+@pytest.mark.parametrize("entry", TRACKED)
 def test_what_git_tracks_is_not_believed(checkout: Checkout, entry: str) -> None:
     """As a checkout with a umask of 077 leaves it: with the rights of a file that was made here."""
     assert checkout.applies()
@@ -183,66 +180,42 @@ def test_what_git_tracks_is_not_believed(checkout: Checkout, entry: str) -> None
     assert checkout.applies()
 
 
-class TestAJournalElsewhere:
-    """Where an operator has named a file by a variable."""
-
-    @pytest.fixture
-    def checkout(self, checkout: Checkout) -> Checkout:
-        write(checkout.folder / "configs", CONFIG, ELSEWHERE)
-        return checkout
-
-    def test_a_link_in_the_repository_leads_nowhere(
-        self, checkout: Checkout, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
-        monkeypatch.setenv("RECONCILER_JOURNAL", "sqlite:../state/journal.db")
-        (checkout.folder / "state").symlink_to(checkout.victim)
-        checkout.assert_refused("goes over a link", APPLY)
-        assert checkout.seen() == checkout.before
-
-    def test_a_folder_that_everybody_writes_to_is_refused(
-        self, checkout: Checkout, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
-        state = tmp_path / "state"
-        monkeypatch.setenv("RECONCILER_JOURNAL", f"sqlite:{state}/journal.db")
-        assert checkout.applies()
-        state.chmod(0o777)
-        checkout.assert_refused("every user may write into the folder", "history")
-        state.chmod(0o1777)  # where no user can move what is another's, such as /tmp
-        assert checkout.run("history")[0] == 0
-
-    @pytest.mark.parametrize("beside", ["", "-journal"])
-    def test_what_git_tracks_is_not_believed(
-        self, checkout: Checkout, monkeypatch: pytest.MonkeyPatch, beside: str
-    ) -> None:
-        monkeypatch.setenv("RECONCILER_JOURNAL", "sqlite:../journal.db")
-        assert checkout.applies()
-        checkout.git("init", "--quiet")
-        checkout.track(f"100644 journal.db{beside}")
-        checkout.assert_refused("git tracks", "history")
-
-    def test_a_folder_behind_a_link_of_the_machine_will_do(
-        self, checkout: Checkout, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
-        (tmp_path / "state").mkdir()
-        (tmp_path / "var").symlink_to("state")
-        monkeypatch.setenv("RECONCILER_JOURNAL", f"sqlite:{tmp_path}/var/journal.db")
-        assert checkout.applies()
-        assert (tmp_path / "state" / "journal.db").exists()
+@pytest.fixture
+def elsewhere(checkout: Checkout, monkeypatch: pytest.MonkeyPatch) -> Callable[[str], None]:
+    """Let an operator name the file of the journal by a variable."""
+    write(checkout.folder / "configs", CONFIG, ELSEWHERE)
+    return lambda path: monkeypatch.setenv("RECONCILER_JOURNAL", f"sqlite:{path}/journal.db")
 
 
-ELSEWHERE_BY_FILES = [
-    "{victim}/journal.db",
-    "{victim}/new/journal.db",
-    "../../victim/new.db",
-    "../.reconciler/../../victim/new.db",
-    "../../link/new.db",
-    "../../../state/../../victim/new.db",
-    "../x.pth",
-    "../.venv/x.db",
-]
+def test_a_link_in_the_repository_leads_nowhere(checkout: Checkout, elsewhere: Callable[[str], None]) -> None:
+    elsewhere("../state")
+    (checkout.folder / "state").symlink_to(checkout.victim)
+    checkout.assert_refused("goes over a link", APPLY)
+    assert checkout.seen() == checkout.before
 
 
-@pytest.mark.parametrize("path", ELSEWHERE_BY_FILES)
+def test_a_journal_in_a_folder_of_an_operator_is_read_until_others_can_write_there(
+    checkout: Checkout, tmp_path: Path, elsewhere: Callable[[str], None]
+) -> None:
+    (tmp_path / "var").symlink_to("checkout")
+    elsewhere(f"{tmp_path}/var")
+    assert checkout.applies()
+    checkout.folder.chmod(0o777)
+    checkout.assert_refused("every user may write into the folder", "history")
+    checkout.folder.chmod(0o1777)  # where no user can move what is another's, such as /tmp
+    assert checkout.run("history")[0] == 0
+    checkout.git("init", "--quiet")
+    checkout.track("100644 journal.db-journal")
+    checkout.assert_refused("git tracks", "history")
+
+
+ELSEWHERE_BY_FILES = """
+    {victim}/new/journal.db ../../victim/new.db ../.reconciler/../../victim/new.db ../../link/new.db
+    ../../../state/../../victim/new.db ../x.pth ../.venv/x.db
+"""
+
+
+@pytest.mark.parametrize("path", ELSEWHERE_BY_FILES.split())
 def test_files_name_a_journal_in_their_checkout_only(checkout: Checkout, path: str) -> None:
     checkout.git("init", "--quiet")
     (checkout.folder / "link").symlink_to(checkout.victim)
@@ -265,33 +238,20 @@ def test_files_may_name_a_journal_in_their_checkout(checkout: Checkout, path: st
 
 
 @as_root
-def test_root_works_in_a_checkout_of_somebody_else(checkout: Checkout) -> None:
-    for path in (checkout.folder, *checkout.folder.rglob("*")):
-        os.chown(path, NOBODY, NOBODY)
-    assert checkout.applies()
-    assert {path.stat().st_uid for path in (checkout.state, *checkout.state.iterdir())} == {0}
-    assert {S_IMODE(path.stat().st_mode) for path in checkout.state.iterdir()} == {0o600}
-
-
-@pytest.fixture
-def ordinary_user() -> Iterator[Path]:
-    """Run a test without the rights of root, in a folder of that user."""
+def test_root_works_in_a_checkout_of_another_user_who_is_told_what_root_left_behind(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
     with TemporaryDirectory() as name, ExitStack() as undo:
         os.chown(name, NOBODY, NOBODY)
-        os.seteuid(NOBODY)
         undo.callback(os.seteuid, 0)
-        yield Path(name)
-
-
-@as_root
-def test_what_root_left_behind_is_told_as_that(
-    ordinary_user: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    checkout = Checkout(ordinary_user, capsys)
-    os.seteuid(0)
-    assert checkout.applies()
-    os.seteuid(NOBODY)
-    checkout.assert_refused(f"run this as user 0, or chown -R {NOBODY} '{checkout.state}'", APPLY)
+        os.seteuid(NOBODY)
+        checkout = Checkout(Path(name), capsys)
+        os.seteuid(0)
+        assert checkout.applies()
+        assert {path.stat().st_uid for path in (checkout.state, *checkout.state.iterdir())} == {0}
+        assert {S_IMODE(path.stat().st_mode) for path in checkout.state.iterdir()} == {0o600}
+        os.seteuid(NOBODY)
+        checkout.assert_refused(f"run this as user 0, or chown -R {NOBODY} '{checkout.state}'", APPLY)
 
 
 def test_a_folder_that_others_can_look_into_is_closed(checkout: Checkout) -> None:
@@ -319,13 +279,12 @@ targets:
   tenant:
     expoints: {url: "%s", token: {env: TENANT_TOKEN}, allowed_recipients: ["*@example.com"]}
 """
+SEED = """\
+customer_seeds:
+  s:
+    {targets: [tenant], is_test: true, notification_email_addresses: [qa@example.com], customers: [%s]}
+"""
 DATA = "{Gender_customer: V, First_name_customer: Jo, Family_name_customer: Do, Business Unit: Unit X}"
-
-
-def sends_to(*emails: str) -> dict[str, str]:
-    customers = ", ".join(f"{{email: {email}, data: {DATA}}}" for email in emails)
-    told = "targets: [tenant], is_test: true, notification_email_addresses: [qa@example.com]"
-    return {"a.yaml": f"customer_seeds: {{s: {{{told}, customers: [{customers}]}}}}"}
 
 
 def test_the_first_sending_by_a_journal_that_others_do_not_see_is_told(
@@ -336,17 +295,13 @@ def test_the_first_sending_by_a_journal_that_others_do_not_see_is_told(
     monkeypatch.setenv("TENANT_TOKEN", "t-0123456789")
     told = "and it is a file that others do not see: if anyone else sends there"
 
-    def said(name: str, command: str) -> str:
-        main([*command.split(), "--workspace", str(tmp_path / name / "configs")])
-        return capsys.readouterr().out
+    def count(name: str, command: str, *emails: str) -> int:
+        customers = ", ".join(f"{{email: {email}@example.com, data: {DATA}}}" for email in emails)
+        folder = write(tmp_path / name / "configs", {"a.yaml": SEED % customers}, SENDS % server.url)
+        main([*command.split(), "--workspace", str(folder)])
+        return capsys.readouterr().out.count(told)
 
     with closing(State()) as state, Server(create_app(state)) as server:
-        for name in ("one", "other"):
-            write(tmp_path / name / "configs", sends_to("new@example.com"), SENDS % server.url)
-        assert said("one", "plan").count(told) == 1
-        assert told in said("one", "apply --target tenant --yes")
-        more = sends_to("new@example.com", "newer@example.com")
-        write(tmp_path / "one" / "configs", more, SENDS % server.url)
-        assert told not in said("one", "plan")
-        write(tmp_path / "other" / "configs", sends_to("newest@example.com"), SENDS % server.url)
-        assert told in said("other", "plan")
+        assert count("one", "plan", "new") == count("one", "apply --target tenant --yes", "new") == 1
+        assert count("one", "plan", "new", "newer") == 0
+        assert count("other", "plan", "newest") == 1

@@ -18,7 +18,7 @@ from tests.hostile.looking import assert_harmless
 from tests.hostile.workspaces import write
 from tests.http.servers import serving, whole_then_close
 
-KEYS = {"KEY": "k-0123456789", "MASTER": "m-0123456789"}
+KEYS = {"KEY": "k-0123456789", "MASTER": "m-0123456789", "OTHER": "m-9876543210"}
 CONFIG = {"a.yaml": "import_configs: {m: {name: M}}"}
 
 
@@ -49,7 +49,6 @@ def test_a_redirect_takes_no_key_to_another_host(tmp_path: Path, status: int) ->
         ("https://api.checkmarket.com.evil.example", "credentials go only to", 3),
         ("https://169.254.169.254", "credentials go only to", 3),
         ("http://api.checkmarket.com", "insecure-url", 1),
-        ("http://evil.example", "insecure-url", 1),
         ("https://k:p@api.checkmarket.com", "url-with-credentials", 1),
         ("https://api.checkmarket.com\\\\@evil.example", "error[", 1),
         ("file:///etc/passwd", "invalid-url", 1),
@@ -64,6 +63,21 @@ def test_an_address_that_is_not_trusted_gets_nothing(tmp_path: Path, url: str, w
     assert_refused(ended, words, exit)
     assert proxy.requests == 0
     assert not any(key in ended.text for key in KEYS.values())
+
+
+def test_targets_on_one_account_share_its_end_and_another_account_is_asked_for_itself(tmp_path: Path) -> None:
+    def refuse(connection: socket.socket) -> None:
+        head = b"HTTP/1.1 429 Too Many Requests\r\nRetry-After: 40000\r\nContent-Length: 0\r\n\r\n"
+        connection.sendall(head)
+
+    with serving(refuse) as server:
+        account = f'{{checkmarket: {{url: "{server.url}", master_key: {{env: %s}}, key: {{env: KEY}}}}}}'
+        accounts = {"one": account % "MASTER", "same": account % "MASTER", "other": account % "OTHER"}
+        targets = "".join(f"  {name}: {text}\n" for name, text in accounts.items())
+        write(tmp_path, CONFIG, f"version: 1\ntargets:\n{targets}")
+        ended = reconciler(tmp_path, "plan", "--all-targets", environ=KEYS)
+        assert_refused(ended, "not sent, because the account was given up after GET /3/", exit=7)
+        assert server.requests == 2
 
 
 PIECES = (

@@ -11,7 +11,8 @@ import pytest
 from reconciler.commands.workspace import Selection
 from reconciler.engine.plan import Consent
 from reconciler.errors import Exit
-from reconciler.sandbox import Server, Variants, create_app
+from reconciler.sandbox import Variants
+from reconciler.sandbox.seeding import CONFIGS, STARTING_POINT
 from tests.commands.reviews import applied, planned
 from tests.commands.world import SETTINGS, World
 from tests.hostile.children import reconciler
@@ -73,39 +74,29 @@ def test_live_values_that_are_stated_as_defaults_stay_blocked_and_shown(tmp_path
     assert after.text.count("reset by policy, default stated, not proved") == 9
     assert "reconciler defaults learn --target sandbox" in after.text
 
-    tried = reconciler(tmp_path, "apply", "--yes", "--no-seeds")
-    assert tried.exit == Exit.REFUSED
-    assert "Applied: 0 changed" in tried.text
+    assert "Applied: 0 changed" in reconciler(tmp_path, "apply", "--yes", "--no-seeds").text
 
     # A read-back of this server shows that the top ones are empty, which no line of the files outweighs.
     assert reconciler(tmp_path, "defaults", "learn", "--yes").exit == Exit.DONE
     learned = reconciler(tmp_path, "plan")
     assert learned.exit == Exit.REFUSED
     assert learned.text.count("default learned") == 4
-    assert (
-        'defaults.date_format says "dd/MM/yyyy", and a read-back of this account has shown null'
-        in learned.text
-    )
+    assert 'says "dd/MM/yyyy", and a read-back of this account has shown null' in learned.text
     assert "configs/reconciler.yaml:7:" in learned.text
 
 
 def newsletter() -> dict[str, Any]:
-    from reconciler.sandbox.seeding import CONFIGS, STARTING_POINT
-
     return dict(STARTING_POINT[CONFIGS][288]["Config"])
 
 
 @pytest.fixture
 def world(tmp_path: Path) -> World:
     """An account whose defaults really are the live values, and files that say so."""
-    top = {"DateFormat", "SendNotificationMail", "DefaultLanguageCode", "EmailMustBeUniqueWithinFile"}
     live = newsletter()
-    group = ("InvitationTime", "ExpirationAfterDays", "ExpirationTime", "ConsiderCooldownPeriod")
-    defaults = {name: live[name] for name in top} | {
-        "SurveySettings": {
-            name: live["SurveySettings"][name] for name in (*group, "SurveyCooldownAfterInvitation")
-        }
-    }
+    top = ("DateFormat", "SendNotificationMail", "DefaultLanguageCode", "EmailMustBeUniqueWithinFile")
+    declared = ("SurveyId", "InvitationDelayInDays")
+    group = {name: value for name, value in live["SurveySettings"].items() if name not in declared}
+    defaults = {name: live[name] for name in top} | {"SurveySettings": group}
     made = World(tmp_path, variants=Variants(defaults=defaults))
     made.live({288: live})
     made.write("reconciler.yaml", SETTINGS + LIMIT + stating(**NINE))
@@ -114,10 +105,7 @@ def world(tmp_path: Path) -> World:
 
 
 def declare(world: World, days: int, extra: str = "") -> None:
-    world.write(
-        "newsletter.yaml",
-        DECLARED.replace("invitation_delay_in_days: 2", f"invitation_delay_in_days: {days}") + extra,
-    )
+    world.write("newsletter.yaml", DECLARED.replace("delay_in_days: 2", f"delay_in_days: {days}") + extra)
 
 
 def plain(world: World, **options: Any) -> Any:
@@ -135,18 +123,7 @@ def test_after_a_read_back_has_proved_them_they_are_no_resets(world: World) -> N
     assert planned(world, Consent(), out=None).exit is Exit.DONE
     sources = {f["path"]: f["default_source"] for f in document["changes"][0]["fields"] if f["path"] in NINE}
     assert sources == dict.fromkeys(NINE, "stated")
-
-
-def test_where_nothing_else_changes_nothing_is_shown_and_nothing_is_sent(world: World) -> None:
-    declare(world, 5)
-    document = plain(world)
-    assert (document["changes"], document["blocked"], document["summary"]["unchanged"]) == ([], [], 1)
-
-
-def test_a_lost_journal_proves_nothing_any_more(world: World) -> None:
-    world.applies(Consent(resets=9))
-    declare(world, 3)
-    assert not plain(world)["blocked"]
+    # A lost journal proves nothing any more.
     (world.folder / ".reconciler/journal.db").unlink()
     assert fields(plain(world)) == dict.fromkeys(NINE, "stated_not_proved")
 
@@ -162,20 +139,11 @@ def test_a_proof_counts_for_no_other_account(world: World) -> None:
     assert fields(document) == dict.fromkeys(NINE, "stated_not_proved")
 
 
-def test_a_field_under_its_own_reset_needs_no_consent_and_is_shown(world: World) -> None:
-    world.write("newsletter.yaml", DECLARED.replace("keep: [column_mappings]", f"reset: [{', '.join(NINE)}]"))
-    document = plain(world)
-    assert fields(document, "changes") == dict.fromkeys(NINE, "stated_not_proved")
-    out = world.plans(Consent()).out
-    assert out.count("reset as named, default stated, not proved") == 9
-
-
 def test_under_refuse_a_claim_blocks_as_any_value_that_is_not_the_default(world: World) -> None:
     world.write("reconciler.yaml", SETTINGS + stating(date_format="dd/MM/yyyy") + "    undeclared: refuse\n")
     [blocked] = plain(world)["blocked"]
     reasons = {reason["code"]: reason for reason in blocked["reasons"]}
     assert "at a default that is stated, not proved: date_format" in reasons["undeclared"]["message"]
-    assert "date_format" in reasons["undeclared"]["fields"]
 
 
 def test_a_reviewed_plan_stays_what_it_was_when_a_read_back_proves_its_claims_half_way(world: World) -> None:
@@ -190,20 +158,3 @@ def test_a_reviewed_plan_stays_what_it_was_when_a_read_back_proves_its_claims_ha
     run = applied(world, consent=Consent())
     assert run.exit is Exit.DONE
     assert run.results == {"import_configs.newsletter-be": "applied"}
-
-
-def test_a_proof_counts_for_every_target_of_its_account_and_contradicts_each(world: World) -> None:
-    homes = DECLARED.replace("sandbox: {id: 288}", "one: {id: 288}, two: {id: 288}")
-    world.write("newsletter.yaml", homes)
-    with Server(create_app(world.state, world.variants)) as server:
-        account = f"    checkmarket: {{url: '{server.url}'}}\n"
-        one, two = stating(**NINE), stating(**NINE | {"date_format": "yyyy"})
-        targets = f"  one:\n{account}{one}  two:\n{account}{two}"
-        world.write("reconciler.yaml", f"version: 1\ndefault_target: one\ntargets:\n{targets}")
-        world.applies(Consent(resets=9))
-        world.write("newsletter.yaml", homes.replace("delay_in_days: 2", "delay_in_days: 3"))
-        document = world.plans(Consent(), Selection(target="two"), json=True).document
-    assert document["blocked"] == []
-    [problem] = document["problems"]
-    assert (problem["code"], problem["key"]) == ("untrue-default", "targets.two")
-    assert problem["hint"] == 'write date_format: "dd/MM/yyyy"'
