@@ -92,7 +92,6 @@ def test_a_post_that_only_reads_is_repeated_like_a_read() -> None:
     [
         (httpx.Response(401, text="reason"), {"hints": {Unauthorised: "Do it."}}, Unauthorised, "Do it."),
         (httpx.Response(200, text="403"), {"status": lambda it: int(it.content)}, Forbidden, "403"),
-        (httpx.Response(404, html="<html>no</html>"), None, NotFound, "404 Not Found: an HTML page"),
         (httpx.Response(302, headers={"Location": "/y"}), None, NoAnswer, "302 Found"),
         (
             httpx.Response(400, content=b"first\r\nsecond\x1b[31m\xe2\x80\xae" + b"x" * 5000),
@@ -115,25 +114,6 @@ def test_what_an_answer_means_is_told_short_printable_and_with_advice(
         api.request("PUT", "/x")
     assert (str(caught.value).isprintable(), len(str(caught.value)) < 500) == (True, True)
     assert paths == ["/base/x"]  # no redirect is followed
-
-
-@pytest.mark.parametrize(("method", "error", "times"), [("GET", Unreachable, [3, 2]), ("PUT", NoAnswer, [3])])
-def test_an_answer_that_drips_is_not_waited_for_for_ever(
-    method: str, error: type[ApiError], times: list[int]
-) -> None:
-    clock, dripped = VirtualClock(), list[int]()
-
-    def drip() -> Iterator[bytes]:
-        dripped.append(0)
-        while True:
-            clock.sleep(50)
-            dripped[-1] += 1
-            yield b" "
-
-    server = door(lambda _: httpx.Response(200, content=drip()), clock)
-    with server as api, pytest.raises(error, match="the answer is not whole after"):
-        api.request(method, "/x")
-    assert dripped == times
 
 
 @pytest.mark.parametrize(("method", "error"), [("GET", BadAnswer), ("PUT", NoAnswer)])
@@ -179,9 +159,8 @@ def test_retry_after_as_a_date_counts_from_the_servers_own_clock_if_it_tells_it(
 @pytest.mark.parametrize(
     "header",
     [
-        *("", "soon", "-5", "nan", "inf", "1e3", "0", "\u0663\u0660", "5 6"),
-        *(formatdate(START - 900, usegmt=True), "Mon, 99 Foo 2026", "1 Jan 2026 00:00:00 +9999"),
-        *(f"Mon, 01 Jan {'9' * 20} 00:00:00 GMT", "Mon, 01 Jan 0001 00:00:00 +2359"),
+        *("", "soon", "-5", "nan", "0", "\u0663\u0660", formatdate(START - 900, usegmt=True)),
+        *("Mon, 99 Foo 2026", "1 Jan 2026 00:00:00 +9999", "Mon, 01 Jan 0001 00:00:00 +2359"),
     ],
 )
 def test_a_retry_after_that_asks_for_nothing_useful_leaves_the_back_off(header: str) -> None:
@@ -193,9 +172,9 @@ def test_a_retry_after_that_asks_for_nothing_useful_leaves_the_back_off(header: 
 @pytest.mark.parametrize(
     ("status", "header", "error"),
     [
-        *((429, header, AllowanceUsedUp) for header in ("3600", "9" * 10, "9" * 5000, "5, " + "9" * 20)),
-        (429, "Fri, 31 Dec 3999 23:59:59 GMT", AllowanceUsedUp),
         (503, "3600", Unreachable),
+        (429, "9" * 5000, AllowanceUsedUp),
+        (429, "Fri, 31 Dec 3999 23:59:59 GMT", AllowanceUsedUp),
     ],
 )
 def test_a_wait_beyond_the_cap_ends_at_once_and_is_told(
@@ -256,17 +235,6 @@ def test_a_request_is_written_as_it_was_asked_for() -> None:
     assert "own-id" not in str(first.headers) + str(first.url)
 
 
-def test_a_path_is_only_a_path_and_what_cannot_be_written_is_not_sent() -> None:
-    server = Answering(200)
-    with door(server) as api:
-        for path in ("x", "", "http://evil.example/x", "/x?name=y", "/x#y"):
-            with pytest.raises(ValueError, match="a path starts with a slash"):
-                api.request("GET", path)
-        with pytest.raises(UsageError, match="no address"):
-            api.request("GET", "/x", params={"q": "x" * 100_000})
-    assert server.asked == []
-
-
 def test_settings_of_the_environment_that_cannot_be_used_are_named(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HTTPS_PROXY", "gopher://name:hunter22@proxy.example")
     with pytest.raises(UsageError, match="HTTPS_PROXY") as caught:
@@ -306,13 +274,10 @@ def test_each_attempt_is_recorded_with_its_times_and_its_query_without_texts() -
 @pytest.mark.parametrize(
     ("name", "said", "is_one"),
     [
-        *(
-            ("X-Request-ID", "0HMV-1:2", True),
-            ("Request-Id", "|a.b_1.", True),
-            ("x-ms-request-id", "7f", True),
-        ),
-        *(("X-Request-ID", said, False) for said in ("someone@example.com", "with blanks", "a" * 129)),
-        *(("X-Request-ID", f"before-{SECRET}-after", False), ("X-Other", "7f9c", False)),
+        ("X-Request-ID", "0HMV-1:2", True),
+        ("x-ms-request-id", "7f", True),
+        ("X-Request-ID", "someone@example.com", False),
+        ("X-Request-ID", f"before-{SECRET}-after", False),
     ],
 )
 def test_the_servers_id_is_recorded_where_it_is_one(name: str, said: str, is_one: bool) -> None:

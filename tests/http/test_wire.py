@@ -5,7 +5,6 @@ from __future__ import annotations
 import socket
 import threading
 from collections import Counter
-from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from typing import TYPE_CHECKING
@@ -16,12 +15,11 @@ from reconciler.access import Access
 from reconciler.commands.console import each
 from reconciler.errors import ApiError, NoAnswer, Unreachable
 from reconciler.http.api import Api, Bounds, Connection
-from reconciler.http.messages import WsgiTransport
 
 from .servers import WHOLE, VirtualClock, read_request, serving, whole_then_close
 
 if TYPE_CHECKING:
-    from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
+    pass
 
 HOST = "api.acme.example"
 
@@ -149,38 +147,3 @@ def test_a_proxy_is_never_asked_for_this_machine(monkeypatch: pytest.MonkeyPatch
     set_proxies(monkeypatch, HTTP_PROXY=proxy, HTTPS_PROXY=proxy, ALL_PROXY=proxy, http_proxy=proxy)
     with serving(whole_then_close) as server, over_network(server.url) as api:
         assert api.request("GET", "/x").status == 200
-
-
-# An application in this process. How it loses an answer is shown by the table of faults.
-
-
-def in_process(app: WSGIApplication) -> closing[Api]:
-    connection = Connection(transport=WsgiTransport(app), bounds=Bounds(total_wait=0))
-    return closing(Api("http://localhost", connection))
-
-
-def test_an_application_answers_in_the_thread_that_asks_and_its_body_is_closed() -> None:
-    class Body:
-        closed = False
-
-        def __iter__(self) -> Iterator[bytes]:
-            return iter([str(threading.get_ident()).encode()])
-
-        def close(self) -> None:
-            self.closed = True
-
-    body = Body()
-
-    def app(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
-        if environ["REQUEST_METHOD"] == "POST":
-            raise ZeroDivisionError
-        start_response("200 OK", [("Content-Length", "200")] if environ["REQUEST_METHOD"] == "DELETE" else [])
-        return body
-
-    with in_process(app) as api:
-        assert api.request("PUT", "/x/1").document == threading.get_ident()
-        assert body.closed
-        with pytest.raises(NoAnswer):
-            api.request("DELETE", "/x")  # it is shorter than it says
-        with pytest.raises(ZeroDivisionError):
-            api.request("POST", "/x")  # its own faults come out as they are
