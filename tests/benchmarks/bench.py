@@ -13,17 +13,18 @@ import urllib.request
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field, replace
-from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
-from tests.benchmarks.server import Account, Told
+from tests.benchmarks.server import Account, Counts
 from tests.benchmarks.workspaces import KEYS, write_settings, write_workspace
 from tests.hostile.children import Ended, end_of
 
 TOP = Path(__file__).parents[2]
-PATIENCE = 1800.0
-"""Seconds after which a process is ended that does not end by itself."""
+FLOOR = TOP / "tests" / "benchmarks" / "floor.py"
+_PATIENCE = 1800.0
+# What the person at the keyboard has set must not change what is measured.
+_ENVIRON = {**KEYS, "CI": "", "GITHUB_ACTIONS": "", "NO_COLOR": "1", "PYTHONPATH": str(TOP)}
 
 
 class Failed(Exception):
@@ -31,19 +32,12 @@ class Failed(Exception):
 
 
 def spend(
-    command: Sequence[str | Path],
-    folder: Path = TOP,
-    environ: Mapping[str, str] | None = None,
-    *,
-    watch: Callable[[int], object] = lambda _: None,
+    command: Sequence[str | Path], folder: Path = TOP, environ: Mapping[str, str] | None = None
 ) -> Ended:
-    """Run a process to its end, and return what it cost with the children that it waited for.
-
-    `watch` is told its number once it runs. Raises `Failed` where it does not end with 0.
-    """
+    """Run a process; return what it and its children cost. Raises `Failed` unless it ends with 0."""
     changing = ("RECONCILER_", "PYTHONDONTWRITEBYTECODE", "FORCE_COLOR")  # the tool, or stored bytecode
     usual = {name: value for name, value in os.environ.items() if not name.startswith(changing)}
-    ended = end_of(command, folder, {**usual, **(environ or {})}, PATIENCE, watch)
+    ended = end_of(command, folder, {**usual, **(environ or {})}, _PATIENCE)
     if ended.exit:
         raise Failed(f"exit {ended.exit}: {' '.join(map(str, command))}\n{ended.text[-3000:]}")
     return ended
@@ -51,41 +45,26 @@ def spend(
 
 def middle(spent: Sequence[Ended]) -> Ended:
     """Return the medians of what several runs cost, and the most memory that any of them held."""
-    return replace(
-        spent[-1],
-        wall=statistics.median(one.wall for one in spent),
-        cpu=statistics.median(one.cpu for one in spent),
-        megabytes=max(one.megabytes for one in spent),
-    )
+    wall, cpu = (statistics.median(getattr(one, name) for one in spent) for name in ("wall", "cpu"))
+    return replace(spent[-1], wall=wall, cpu=cpu, megabytes=max(one.megabytes for one in spent))
 
 
-@dataclass(frozen=True, slots=True)
-class Goal:
+class Goal(NamedTuple):
     """What is promised: `words` for people; met while the figure is at most `bound`."""
 
     words: str
     bound: float
 
 
-@dataclass(frozen=True, slots=True)
-class Check:
-    """A figure, how it is written, and the goal that it is held against, in the same unit.
-
-    The figure is None where nothing could be measured; without a goal it is for orientation only.
-    """
+class Check(NamedTuple):
+    """A figure, how it is written, and its goal in the same unit; without one it is for orientation only."""
 
     shown: str
-    figure: float | None = None
+    figure: float
     goal: Goal | None = None
 
-    @property
-    def met(self) -> bool | None:
-        """Whether the goal is met; None where there is none, or nothing was measured."""
-        return None if self.goal is None or self.figure is None else self.figure <= self.goal.bound
 
-
-@dataclass(frozen=True, slots=True)
-class Row:
+class Row(NamedTuple):
     """One line of the table: `ours` and `beside` are what was measured, as text."""
 
     work: str
@@ -94,8 +73,7 @@ class Row:
     checks: Sequence[Check]
 
 
-@dataclass(frozen=True, slots=True)
-class Point:
+class Point(NamedTuple):
     """One point of the plot: what one series took for so many objects, in seconds."""
 
     series: str
@@ -138,42 +116,31 @@ def held(spent: Ended, most: int) -> Check:
 
 
 BEGIN, END = "<!-- benchmarks: begin -->", "<!-- benchmarks: end -->"
-_HEAD = "| work | reconciler | beside it | ratio or figure | goal |\n|---|---|---|---|---|\n"
-_MARKS = {True: "✓", False: "✗", None: "?"}
-
-
-def machine() -> str:
-    """Return what is said of the machine."""
-    return f"{os.cpu_count()} cores, Python {platform.python_version()}"
 
 
 def table(rows: Sequence[Row]) -> str:
-    """Return the rows as a table."""
-    text = _HEAD
+    """Return the machine, and the rows as a table."""
+    text = f"{os.cpu_count()} cores, Python {platform.python_version()}; medians.\n\n"
+    text += "| work | reconciler | beside it | ratio or figure | goal |\n|---|---|---|---|---|\n"
     for row in rows:
         shown = "; ".join(check.shown for check in row.checks)
-        goals = "; ".join(f"{check.goal.words} {_MARKS[check.met]}" for check in row.checks if check.goal)
-        text += f"| {' | '.join(cell.strip() for cell in (row.work, row.ours, row.beside, shown, goals))} |\n"
+        goals = ((check.goal, check.figure) for check in row.checks if check.goal)
+        met = "; ".join(f"{goal.words} {'✓' if figure <= goal.bound else '✗'}" for goal, figure in goals)
+        text += f"| {' | '.join(cell.strip() for cell in (row.work, row.ours, row.beside, shown, met))} |\n"
     return text
 
 
-def check_markers(path: Path) -> None:
-    """Return if the file has the markers between which the table goes; raises `ValueError` if not."""
-    text = path.read_text("utf-8")
-    if text.count(BEGIN) != 1 or text.count(END) != 1 or text.index(BEGIN) > text.index(END):
+def between_markers(path: Path, text: str) -> str:
+    """Return what a file holds, with `text` between its markers. Raises `ValueError` where it has none."""
+    whole = path.read_text("utf-8")
+    before, begin, rest = whole.partition(f"{BEGIN}\n")
+    _, end, after = rest.partition(END)
+    if not begin or not end:
         raise ValueError(f"{path}: the table goes between one line {BEGIN} and one line {END}; add them")
+    return f"{before}{begin}{text.strip()}\n{end}{after}"
 
 
-def write_between_markers(path: Path, text: str) -> None:
-    """Write `text` in place of what stands between the markers of a file; see `check_markers`."""
-    check_markers(path)
-    before, _, rest = path.read_text("utf-8").partition(BEGIN)
-    _, _, after = rest.partition(END)
-    path.write_text(f"{before}{BEGIN}\n{text.strip()}\n{END}{after}", "utf-8")
-
-
-@dataclass(frozen=True, slots=True)
-class Server:
+class Server(NamedTuple):
     """A server that answers at `url`."""
 
     url: str
@@ -182,9 +149,9 @@ class Server:
         """Forget everything, and be this account from now on."""
         self._ask("begin", json.dumps(asdict(account)).encode())
 
-    def told(self) -> Told:
+    def counts(self) -> Counts:
         """Return what was counted since `begin`."""
-        return Told(**self._ask("told"))
+        return Counts(**self._ask("counts"))
 
     def _ask(self, what: str, body: bytes | None = None) -> Any:
         with urllib.request.urlopen(f"{self.url}/-/{what}", body, timeout=60) as answer:  # noqa: S310
@@ -194,24 +161,14 @@ class Server:
 @contextmanager
 def served() -> Iterator[Server]:
     """Start a server; it ends with the block, or with this process."""
-    process = subprocess.Popen(
-        [sys.executable, "-m", "tests.benchmarks.server"],
-        cwd=TOP,
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        text=True,
-    )
-    assert process.stdout is not None
-    with process:
+    command = [sys.executable, "-m", "tests.benchmarks.server"]
+    pipe = subprocess.PIPE
+    with subprocess.Popen(command, cwd=TOP, stdin=pipe, stdout=pipe, text=True) as process:
+        assert process.stdout is not None
         try:
             yield Server(f"http://127.0.0.1:{int(process.stdout.readline())}")
         finally:
             process.kill()
-
-
-FLOOR = TOP / "tests" / "benchmarks" / "floor.py"
-# What the person at the keyboard has set must not change what is measured.
-_ENVIRON = {**KEYS, "CI": "", "GITHUB_ACTIONS": "", "NO_COLOR": "1", "PYTHONPATH": str(TOP)}
 
 
 @dataclass(frozen=True, slots=True)
@@ -232,16 +189,7 @@ class Scale:
     @property
     def sizes(self) -> Sequence[int]:
         """The numbers of objects at which growth is looked at, in steps of ten."""
-        steps = {size for size in (10, 100, 1000, 10_000) if size <= self.many}
-        return sorted(steps | {self.objects, self.many})
-
-
-@dataclass(frozen=True, slots=True)
-class Watched:
-    """What a run cost, and for each watched function its calls and their seconds together."""
-
-    spent: Ended
-    inside: Mapping[str, tuple[int, float]]
+        return [size for size in (10, 100, 1000, 10_000) if size <= self.many]
 
 
 @dataclass
@@ -255,41 +203,32 @@ class Bench:
     say: Callable[[str], object]
     rows: list[Row] = field(default_factory=list)
     points: list[Point] = field(default_factory=list)
-    _workspaces: dict[int, Path] = field(default_factory=dict)
-
-    @cached_property
-    def tool(self) -> Sequence[str | Path]:
-        """The command under measurement: the installed program, as people call it."""
-        program = Path(sys.executable).with_name("reconciler")
-        return [program] if program.exists() else [sys.executable, "-m", "reconciler"]
 
     def workspace(self, objects: int, parallelism: int = 8) -> Path:
         """Return a workspace of so many configurations, on the server, without a journal of earlier runs."""
-        if objects not in self._workspaces:
-            folder = self.folder / f"{objects}" / "configs"
-            self._workspaces[objects] = write_workspace(folder, objects)
-        folder = self._workspaces[objects]
-        write_settings(folder, self.server.url, parallelism)
+        folder = self.folder / f"{objects}" / "configs"
+        if folder.exists():
+            write_settings(folder, self.server.url, parallelism)
+        else:
+            write_workspace(folder, objects, self.server.url, parallelism)
         shutil.rmtree(folder.parent / ".reconciler", ignore_errors=True)
         return folder
 
-    def run(
-        self,
-        *arguments: str | Path,
-        workspace: Path | None = None,
-        watch: Callable[[int], object] = lambda _: None,
-    ) -> Ended:
-        """Run the tool, in a workspace if one is given; `watch` is told the number of the process."""
+    def run(self, *arguments: str | Path, workspace: Path | None = None) -> Ended:
+        """Run the installed program, as people call it, in a workspace if one is given."""
         where: list[str | Path] = ["--workspace", workspace] if workspace else []
-        return spend([*self.tool, *arguments, *where], self.folder, _ENVIRON, watch=watch)
+        return spend(
+            [Path(sys.executable).with_name("reconciler"), *arguments, *where], self.folder, _ENVIRON
+        )
 
-    def watched(self, names: Sequence[str], *arguments: str, workspace: Path) -> Watched:
-        """Run the tool, and tell how long it spent in these functions; see `watching`."""
+    def watched(
+        self, names: Sequence[str], *arguments: str, workspace: Path
+    ) -> tuple[Ended, Mapping[str, tuple[int, float]]]:
+        """Run the tool; return its cost, and calls and seconds of these functions; see `watching`."""
         result = self.folder / "timed.json"
         watching: list[str | Path] = ["-m", "tests.benchmarks.watching", result, *names, "--"]
         spent = self.script(*watching, *arguments, "--workspace", workspace)
-        timed = json.loads(result.read_text("utf-8"))
-        return Watched(spent, {name: (calls, seconds) for name, (calls, seconds) in timed.items()})
+        return spent, json.loads(result.read_text("utf-8"))
 
     def script(self, *arguments: str | Path) -> Ended:
         """Run Python, which this is, with arguments of its own."""
@@ -298,7 +237,7 @@ class Bench:
     def alternating(self, runs: Mapping[str, Callable[[], Ended]], objects: int = 0) -> Mapping[str, Ended]:
         """Run each in turn, as often as the scale says for so many objects; return the middles.
 
-        What else the machine does meets all of them.
+        What else the machine does meets all of them. With objects given, each is a point of the plot too.
         """
         spent: dict[str, list[Ended]] = {name: [] for name in runs}
         usual = objects <= self.scale.objects
@@ -307,8 +246,6 @@ class Bench:
                 one = run()
                 self.say(f"{name}: {one.wall:.3f} s, {one.cpu:.3f} s of processor, {one.megabytes:.0f} MiB")
                 spent[name].append(one)
-        return {name: middle(several) for name, several in spent.items()}
-
-    def grew(self, objects: int, spent: Mapping[str, Ended]) -> None:
-        """Add a point for each of these series to the plot."""
-        self.points += [Point(series, objects, one.wall) for series, one in spent.items()]
+        middles = {name: middle(several) for name, several in spent.items()}
+        self.points += [Point(series, objects, one.wall) for series, one in middles.items() if objects]
+        return middles

