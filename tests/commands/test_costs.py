@@ -88,11 +88,7 @@ def test_an_apply_reads_writes_and_reads_back_each_change_beside_its_plan(
         "reconciler.yaml", SETTINGS.replace('"sandbox:"', f'"sandbox:", parallelism: {parallelism}') + LIMITS
     )
     assert world.applies(Consent()).exit is Exit.DONE
-    assert requests(world) == {
-        ("GET", PAGE): 3,
-        ("GET", ONE): 1 + 2 * DIFFERING,
-        ("PUT", ONE): DIFFERING,
-    }
+    assert requests(world) == {("GET", PAGE): 3, ("GET", ONE): 1 + 2 * DIFFERING, ("PUT", ONE): DIFFERING}
 
 
 @pytest.mark.parametrize("cap", [12, 24, 30])

@@ -9,7 +9,7 @@ import pytest
 from reconciler.commands.defaults import defaults_learn, defaults_show
 from reconciler.commands.validate import validate
 from reconciler.errors import Exit, Refused
-from reconciler.sandbox import Fault, Variants
+from reconciler.sandbox import Variants
 from tests.commands.world import EVERYTHING, SETTINGS, Run, World
 
 ACCOUNT = Variants.parse(["defaults=account"])
@@ -20,11 +20,8 @@ def known(world: World) -> dict[str, tuple[Any, str]]:
     return {row["path"]: (row["value"], row["source"]) for row in rows}
 
 
-def learn(world: World, *faults: str) -> Run:
-    world.faults = [Fault.parse(fault) for fault in faults]
-    run = world.ran(defaults_learn, EVERYTHING, yes=True)
-    world.faults = ()
-    return run
+def learn(world: World, fault: str = "") -> Run:
+    return world.ran(defaults_learn, EVERYTHING, yes=True, fault=fault)
 
 
 def test_a_default_is_stated_and_proved_or_not_learned_or_assumed(world: World) -> None:

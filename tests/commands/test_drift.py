@@ -13,7 +13,6 @@ from reconciler.commands.plan import show
 from reconciler.commands.restore import restore
 from reconciler.commands.validate import validate
 from reconciler.errors import Exit
-from reconciler.sandbox import Fault
 from tests.commands.world import EVERYTHING, World
 
 DELAY = "survey_settings.invitation_delay_in_days"
@@ -115,9 +114,9 @@ def test_pruning_the_journal_leaves_what_is_needed_and_an_unreadable_one_makes_a
 
 
 def test_a_write_that_nobody_knows_the_end_of_is_in_doubt(world: World) -> None:
-    world.faults = [Fault.parse("PUT:1+:before:drop")]
-    applied(world, FORMAT)
-    world.faults = ()
+    declare(world, FORMAT)
+    world.applies(fault="PUT:1+:before:drop")
+    world.clock.sleep(60)
     assert drifts(world) == {"date_format": "in_doubt"}
     assert "the last run is in doubt" in text(world)
 

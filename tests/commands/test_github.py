@@ -14,7 +14,6 @@ from reconciler.commands.validate import validate
 from reconciler.commands.workspace import Selection
 from reconciler.engine.plan import Consent
 from reconciler.errors import Exit, FilesInvalid, ReconcilerError
-from reconciler.sandbox import Fault
 from tests.commands.world import EVERYTHING, SETTINGS, Screen, World
 from tests.repositories import Repository
 
@@ -110,8 +109,8 @@ def test_what_is_left_alone_or_not_brought_about_stands_on_its_line(step: World)
     assert (kind, file, line) == ("error", "configs/welcome.yaml", "2")
     assert title.endswith(" import_configs.welcome")
     assert text.startswith("on target sandbox: ")
-    step.faults = [Fault.parse("PUT:1+:before:status=400")]
-    ((kind, file, line, *_, title, _),) = ANNOTATION.findall(step.applies().told)
+    told = step.applies(fault="PUT:1+:before:status=400").told
+    ((kind, file, line, *_, title, _),) = ANNOTATION.findall(told)
     assert (kind, file, line) == ("error", "configs/welcome.yaml", "2")
     assert title == "failed import_configs.welcome"
 

@@ -12,7 +12,7 @@ import pytest
 from reconciler.commands.workspace import Selection
 from reconciler.engine.plan import Consent
 from reconciler.errors import Exit, Refused, UsageError
-from reconciler.sandbox import Fault, Variants
+from reconciler.sandbox import Variants
 from reconciler.sandbox.seeding import CONFIGS, stored_config
 from tests.commands.reviews import FILE, RESETS, applied, declare, edited, planned, write_sealed
 from tests.commands.world import SETTINGS, Screen, Terminal, World
@@ -150,8 +150,7 @@ def test_two_pull_requests_merged_one_after_the_other_are_each_applied_as_review
 def test_the_gravest_end_wins_over_a_missing_review(three: World) -> None:
     planned(three)
     declare(three, c1=2)
-    three.faults = [Fault.parse("PUT *configs/2:1+:before:status=400")]
-    assert applied(three).exit is Exit.PARTLY
+    assert applied(three, fault="PUT *configs/2:1+:before:status=400").exit is Exit.PARTLY
 
 
 def test_a_plan_file_lifts_no_limit(world: World) -> None:
@@ -226,11 +225,7 @@ class TestAPartOfTheFiles:
         ("selection", "parts", "said"),
         [
             (Selection(only=("c1",)), {"only": ["c1"], "exclude": []}, "only c1"),
-            (
-                Selection(exclude=("c2", "c3")),
-                {"only": [], "exclude": ["c2", "c3"]},
-                "all, without c2, c3",
-            ),
+            (Selection(exclude=("c2", "c3")), {"only": [], "exclude": ["c2", "c3"]}, "all, without c2, c3"),
         ],
     )
     def test_is_applied_said_in_the_first_lines_and_nothing_is_said_of_the_rest(
@@ -294,9 +289,8 @@ class TestFingerprints:
 
     def test_the_journal_knows_the_fingerprint_of_a_run_that_ended_half_way(self, three: World) -> None:
         fingerprint = planned(three).document["fingerprint"]
-        three.faults = [Fault.parse("PUT *configs/2:1+:before:status=400")]
-        assert applied(three, [fingerprint]).exit is Exit.PARTLY
-        three.faults = ()
+        fault = "PUT *configs/2:1+:before:status=400"
+        assert applied(three, [fingerprint], fault=fault).exit is Exit.PARTLY
         three.change(1, SurveySettings={"InvitationDelayInDays": 5})
         again = applied(three, [fingerprint])
         assert again.results == {"import_configs.c1": "skipped", "import_configs.c2": "applied"}

@@ -16,7 +16,6 @@ from reconciler.commands.apply import ApplyOptions, apply_across
 from reconciler.commands.reports import Form, ReportFile, TargetSelection
 from reconciler.engine.plan import Consent
 from reconciler.errors import Exit, FilesInvalid, Refused, UsageError
-from reconciler.sandbox import Fault
 from tests.commands.conftest import FILES, WELCOME
 from tests.commands.world import EVERYTHING, RESETS, SETTINGS, Doing, Run, Screen, World
 
@@ -53,11 +52,9 @@ def test_every_report_that_is_asked_for_is_written_beside_what_is_printed(world:
 
 
 def test_the_end_of_an_apply_is_written_good_or_bad(world: World) -> None:
-    world.faults = [Fault.parse("PUT:1:before:status=400")]
-    assert applied(world).exit is Exit.ERROR
+    assert applied(world, fault="PUT:1:before:status=400").exit is Exit.ERROR
     assert "**Applied: 0 changed, 1 failed" in report(world)
     assert "#### Needs a look" in report(world)
-    world.faults = ()
     assert applied(world).exit is Exit.DONE
     assert "**Applied: 1 changed, 0 failed" in report(world)
 

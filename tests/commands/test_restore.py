@@ -8,19 +8,11 @@ import pytest
 
 from reconciler.commands.restore import restore
 from reconciler.errors import Exit, Refused, UsageError
-from reconciler.sandbox import Fault
 from tests.commands.conftest import FILES
 from tests.commands.world import EVERYTHING, SETTINGS, Doing, Run, Screen, World
 
 MAY_DELETE = SETTINGS + "    limits: {deletes: 5}\n"
 CREATED = "import_configs:\n  other: {name: Other, update_type_id: 2}\n"
-
-
-def applied(world: World, fault: str = "") -> Exit:
-    world.faults = [Fault.parse(fault)] if fault else []
-    run = world.applies()
-    world.faults = ()
-    return run.exit
 
 
 def restored(world: World, number: int = 1, *, screen: Screen | None = None, yes: bool = True) -> Run:
@@ -40,7 +32,7 @@ def without_nulls(value: Any) -> Any:
 
 def test_an_update_is_taken_back_resets_included_and_going_back_can_be_taken_back(world: World) -> None:
     before = state(world)
-    applied(world)
+    world.applies()
     after = state(world)
     assert after != before
     run = restored(world)
@@ -57,7 +49,7 @@ def test_an_update_is_taken_back_resets_included_and_going_back_can_be_taken_bac
 
 def test_what_was_created_is_deleted_within_the_limit_for_deletions(world: World) -> None:
     world.write("other.yaml", CREATED)
-    applied(world)
+    world.applies()
     assert restored(world).exit is Exit.REFUSED
     assert world.config(2)
     world.write("reconciler.yaml", MAY_DELETE)
@@ -77,14 +69,14 @@ def test_a_create_that_was_refused_or_has_no_known_id_deletes_nobody_who_has_its
 ) -> None:
     world.write("reconciler.yaml", MAY_DELETE)
     world.write("welcome.yaml", CREATED)
-    applied(world, fault)
+    world.applies(fault=fault)
     world.change(1, Name="Other")
     assert told in restored(world).out
     assert world.config(1)
 
 
 def test_a_refused_update_is_not_taken_back_over_what_somebody_wrote_later(world: World) -> None:
-    applied(world, "PUT:1+:before:status=400")
+    world.applies(fault="PUT:1+:before:status=400")
     world.change(1, DateFormat="yyyy")
     assert restored(world).exit is Exit.DONE
     assert world.config(1)["DateFormat"] == "yyyy"
@@ -94,29 +86,29 @@ def test_what_was_deleted_is_created_again_with_all_that_it_had(world: World) ->
     world.write("reconciler.yaml", MAY_DELETE)
     world.write("welcome.yaml", "import_configs:\n  welcome: {absent: true, targets: {sandbox: {id: 1}}}\n")
     before = state(world)
-    applied(world)
+    world.applies()
     assert not world.config(1)
     assert restored(world).exit is Exit.DONE
     assert state(world, 2) == before
 
 
 def test_what_somebody_changes_while_it_is_planned_is_left_alone(world: World) -> None:
-    applied(world)
+    world.applies()
     screen = Screen(stdin=Doing(lambda: world.change(1, DateFormat="yyyy")))
     assert restored(world, screen=screen, yes=False).exit is Exit.STALE
     assert world.config(1)["DateFormat"] == "yyyy"
 
 
 def test_later_runs_on_the_same_keys_are_named(world: World) -> None:
-    applied(world)
+    world.applies()
     world.write("welcome.yaml", FILES.replace("days: 2", "days: 9"))
-    applied(world)
+    world.applies()
     later = "Written again by later runs, which goes back too: import_configs.welcome."
     assert later in restored(world).out
 
 
 def test_what_cannot_be_restored_is_said_and_nothing_is_written(world: World) -> None:
-    applied(world)
+    world.applies()
     writes = len(world.writes)
     with pytest.raises(Refused, match="no terminal"):
         restored(world, yes=False)

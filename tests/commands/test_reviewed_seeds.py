@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -11,9 +10,8 @@ import pytest
 from reconciler.commands.seeds import seeds_send
 from reconciler.commands.workspace import Selection
 from reconciler.errors import Exit, Refused
-from reconciler.sandbox import Fault
 from tests.commands.reviews import FILE, applied, edited, planned
-from tests.commands.world import EVERYTHING, Screen
+from tests.commands.world import EVERYTHING
 from tests.seeds.world import ADD, DATA, JANE, JOHN, SETTINGS, SeedWorld
 
 SMOKE, OTHER = "customer_seeds.smoke", "customer_seeds.other"
@@ -30,11 +28,17 @@ BOTH = sorted([JOHN, JANE])
 
 
 def test_a_seed_that_was_reviewed_is_sent_once_and_tomorrow_too(world: SeedWorld) -> None:
-    planned(world)
+    before = planned(world).document
+    text = (world.folder / FILE).read_text("utf-8")
+    for personal in (JOHN, JANE, "smoke+", "qa@", "@example.com", "Unit X", '"Jo"'):
+        assert personal not in text
     world.clock.sleep(86_400)
     assert applied(world).sent == {SMOKE: 2}
     run = applied(world)
     assert (run.exit, run.sent, world.mailed) == (Exit.DONE, {}, BOTH)
+    after = planned(world).document  # the digest is the same in every state of sending
+    assert after["seeds"][0]["digest"] == before["seeds"][0]["digest"]
+    assert after["fingerprint"] == before["fingerprint"]
 
 
 def test_of_a_plan_of_one_seed_nothing_else_is_sent_or_missed(world: SeedWorld) -> None:
@@ -123,28 +127,16 @@ def test_the_fingerprint_of_a_plan_covers_its_seeds_and_holds_without_them(
     assert (run.exit, run.results, run.sent) == (Exit.DONE, {"import_configs.c": "applied"}, sent)
 
 
-def test_the_digest_is_the_same_in_every_state_of_sending(world: SeedWorld) -> None:
-    before = planned(world).document
-    applied(world, [before["fingerprint"]])
-    after = planned(world).document
-    assert after["seeds"][0]["digest"] == before["seeds"][0]["digest"]
-    assert after["fingerprint"] == before["fingerprint"]
-
-
 def test_a_sending_that_was_refused_half_way_is_sent_again_with_the_same_file(world: SeedWorld) -> None:
     planned(world)
-    world.faults = [Fault.parse(f"{ADD}:1:before:status=400")]
-    assert applied(world).exit is not Exit.DONE
-    world.faults = ()
+    assert applied(world, fault=f"{ADD}:1:before:status=400").exit is not Exit.DONE
     world.rest()
     assert (applied(world).exit, world.mailed) == (Exit.DONE, BOTH)
 
 
 def test_a_seed_in_doubt_is_not_sent_by_a_review(world: SeedWorld) -> None:
     planned(world)
-    world.faults = [Fault.parse(f"{ADD}:1:after:drop")]
-    assert applied(world).exit is Exit.IN_DOUBT
-    world.faults = ()
+    assert applied(world, fault=f"{ADD}:1:after:drop").exit is Exit.IN_DOUBT
     assert (applied(world).exit, world.mailed) == (Exit.IN_DOUBT, BOTH)
 
 
@@ -165,35 +157,16 @@ def test_a_plan_that_a_seed_blocks_is_no_review_of_that_seed(world: SeedWorld) -
     assert world.posts == []
 
 
-def test_no_address_and_no_name_is_in_a_plan_file(world: SeedWorld) -> None:
-    planned(world)
-    text = (world.folder / FILE).read_text("utf-8")
-    for personal in (JOHN, JANE, "smoke+", "qa@", "@example.com", "Unit X", '"Jo"'):
-        assert personal not in text
-
-
-def with_another_account(world: SeedWorld) -> None:
-    """Let the keys open another account than the one that is meant."""
+def test_the_account_is_looked_at_before_a_seed_is_sent_and_not_where_none_is(world: SeedWorld) -> None:
     wanted = 'checkmarket: {url: "sandbox:", account_must_have: {name: Nothing}}'
-    world.write("reconciler.yaml", SETTINGS.replace('checkmarket: {url: "sandbox:"}', wanted))
-
-
-def by_hand(world: SeedWorld) -> None:
-    console = Screen().console(world.clock)
-    seeds_send("smoke", EVERYTHING, console, world.environment, again=False, yes=True)
-
-
-@pytest.mark.parametrize("sending", [SeedWorld.apply, by_hand])
-def test_the_account_is_looked_at_before_a_seed_is_sent(
-    world: SeedWorld, sending: Callable[[SeedWorld], object]
-) -> None:
-    with_another_account(world)
+    another = SETTINGS.replace('checkmarket: {url: "sandbox:"}', wanted)
+    world.write("reconciler.yaml", another)
     with pytest.raises(Refused, match="account_must_have"):
-        sending(world)
+        world.apply()
+    with pytest.raises(Refused, match="account_must_have"):
+        world.ran(seeds_send, "smoke", EVERYTHING, again=False, yes=True)
     assert world.posts == []
-
-
-def test_the_account_is_not_asked_for_where_nothing_is_written(world: SeedWorld) -> None:
+    world.write("reconciler.yaml", SETTINGS)
     world.apply()
-    with_another_account(world)
+    world.write("reconciler.yaml", another)
     assert world.apply().exit is Exit.DONE

@@ -83,34 +83,23 @@ def test_a_run_goes_on_when_the_other_one_has_ended(world: World) -> None:
     assert len(world.writes) == 1
 
 
-def test_another_account_and_a_plan_are_no_hindrance(world: World) -> None:
+def test_another_account_a_plan_and_what_has_nothing_to_do_are_not_held_up(world: World) -> None:
     with at_work(world, account="api.example#1"):
         assert world.applies().exit is Exit.DONE
     with at_work(world):
         assert world.plans().exit is Exit.DONE
-
-
-def test_a_run_whose_process_is_gone_is_ended_by_the_next_one(world: World, gone: Process) -> None:
-    with at_work(world, gone) as journal:
         assert world.applies().exit is Exit.DONE
-        dead = journal.run(1)
-    assert dead
-    assert dead.note.startswith("found dead")
 
 
-def test_a_dead_run_is_ended_by_one_that_has_nothing_else_to_do(world: World, gone: Process) -> None:
-    world.applies()
-    with at_work(world, gone) as journal:
-        assert world.applies().exit is Exit.DONE
-        dead = journal.run(2)
-    assert dead
-    assert not dead.is_open
-
-
-def test_a_run_that_may_live_hinders_nobody_who_has_nothing_to_do(world: World) -> None:
-    world.applies()
-    with at_work(world):
-        assert world.applies().exit is Exit.DONE
+def test_a_run_whose_process_is_gone_is_ended_by_the_next_one_even_with_nothing_to_do(
+    world: World, gone: Process
+) -> None:
+    for number in (1, 3):
+        with at_work(world, gone) as journal:
+            assert world.applies().exit is Exit.DONE
+            dead = journal.run(number)
+        assert dead
+        assert dead.note.startswith("found dead")
 
 
 def test_a_person_can_take_over_and_that_is_written_down(world: World) -> None:

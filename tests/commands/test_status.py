@@ -13,7 +13,6 @@ from msgspec.structs import replace
 from reconciler.cli import main
 from reconciler.commands.reports import TargetSelection
 from reconciler.commands.status import Form, status
-from reconciler.engine.plan import Consent
 from reconciler.errors import Exit, FilesInvalid, UsageError
 from reconciler.journal.holding import this_process
 from reconciler.planfile.format import StatusDocument
@@ -23,7 +22,7 @@ from tests.clock import START
 from tests.commands.conftest import WELCOME
 from tests.commands.test_across import Worlds
 from tests.commands.test_runs import at_work
-from tests.commands.world import EVERYTHING, RESETS, SETTINGS, Run, World
+from tests.commands.world import EVERYTHING, SETTINGS, Run, World
 from tests.metrics import openmetrics_families, prometheus_families
 from tests.seeds.world import ADD, JANE, JOHN, SeedWorld
 
@@ -65,10 +64,8 @@ def target(world: World) -> Any:
     return only
 
 
-def applied(world: World, consent: Consent = RESETS, fault: str = "") -> Exit:
-    world.faults = [Fault.parse(fault)] if fault else []
-    run = world.applies(consent)
-    world.faults = ()
+def applied(world: World, fault: str = "") -> Exit:
+    run = world.applies(fault=fault)
     world.clock.sleep(HOUR)
     return run.exit
 

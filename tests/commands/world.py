@@ -157,12 +157,15 @@ class World:
         environment: Environment | None = None,
         json: bool = False,
         settings: Mapping[str, Any] | None = None,
+        fault: str = "",
         **asked: Any,
     ) -> Run:
-        """Run a command with what is asked of it, on a console with these settings."""
+        """Run a command with what is asked of it, on a console with these settings, while a fault strikes."""
+        usual, self.faults = self.faults, [*self.faults, *([Fault.parse(fault)] if fault else [])]
+        environment, self.faults = environment or self.environment, usual
         screen = screen or Screen()
         console = screen.console(self.clock, **{"as_json": json, **(settings or {})})
-        exit = command(*arguments, console, environment or self.environment, **asked)
+        exit = command(*arguments, console, environment, **asked)
         return Run(exit, screen.out, screen.err)
 
     def plans(self, consent: Consent = RESETS, selection: Selection = EVERYTHING, **asked: Any) -> Run:
