@@ -5,7 +5,7 @@ from __future__ import annotations
 import resource
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from itertools import count
 from pathlib import Path
 from subprocess import PIPE, Popen
@@ -16,7 +16,7 @@ from reconciler.clock import SystemClock
 from reconciler.errors import Held, Refused
 
 from .backends import inside, open_at
-from .runs import ACCOUNT, intent, run_start
+from .runs import intent, run_start
 from .shipments import shipment
 
 TOP = Path(__file__).parent.parent.parent
@@ -34,17 +34,23 @@ def write_half(address: str) -> None:
         sys.stdin.read()
 
 
-def race(address: str) -> None:
-    """Intend the same shipments as another process, from the same moment on; say which ones were won."""
+def contest(address: str, account: str) -> None:
+    """Send and begin what another process does from the same moment on; say what was won, and wait.
+
+    Every shipment is also one of the other process; runs are if it names the same account.
+    """
     with open_at(address) as journal:
         say("ready")
         sys.stdin.readline()
         for number in range(CONTESTS):
-            try:
+            with suppress(Held):
+                journal.begin_run(run_start(f"{account} {number}"))
+                say(f"run {number}")
+            with suppress(Refused):
                 journal.intend(shipment(f"customer-{number}"))
-            except Refused:
-                continue
-            say(str(number))
+                say(f"batch {number}")
+        say("done")
+        sys.stdin.read()
 
 
 def hold(address: str) -> None:
@@ -57,29 +63,13 @@ def hold(address: str) -> None:
         sys.stdin.read()
 
 
-def begin_runs(address: str, account: str) -> None:
-    """Begin runs on several accounts, at the same time as another process; say which of them began."""
-    with open_at(address) as journal:
-        say("ready")
-        sys.stdin.readline()
-        for number in range(CONTESTS):
-            try:
-                journal.begin_run(run_start(f"{account} {number}"))
-            except Held:
-                continue
-            say(str(number))
-        say("done")
-        sys.stdin.read()
-
-
-def write_till_the_end(address: str, account: str = ACCOUNT) -> None:
+def write_till_the_end(address: str) -> None:
     """Write bodies by the real clock, one after another, and say the number of each, until killed."""
     with open_at(address, SystemClock()) as journal:
-        run = journal.begin_run(run_start(account))
+        run = journal.begin_run(run_start())
         say(str(run))
         while True:
-            one = replace(intent(account=account), body={"big": "x" * 20_000})
-            say(str(journal.begin_operation(run, one)))
+            say(str(journal.begin_operation(run, replace(intent(), body={"big": "x" * 20_000}))))
 
 
 def fill_up(address: str) -> None:

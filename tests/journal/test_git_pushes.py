@@ -8,22 +8,17 @@ from pathlib import Path
 
 import pytest
 
-from reconciler.clock import SystemClock
 from reconciler.commands.environment import CuttableClock
 from reconciler.errors import Refused
 from reconciler.journal.entries import DeliveryState, Rejected
-from reconciler.journal.git_branch import TURN
 from reconciler.journal.journal import Journal
 from tests.clock import FakeClock
 
 from .backends import GIT, in_branch
 from .programs import go, heard, started
 from .repositories import Repositories, git
-from .runs import ACCOUNT, APPLIED, OTHER, a_run, intent, run_start
+from .runs import ACCOUNT, APPLIED, a_run, intent, run_start
 from .shipments import shipment, standings
-
-WRITES = 4
-"""How many changes one writes down while another one writes all the time."""
 
 COUNTED = """
 count=$(cat count 2>/dev/null || echo 0)
@@ -77,7 +72,7 @@ def clones(repositories: Repositories, clock: FakeClock) -> Iterator[Clones]:
 
 def test_of_two_clones_that_make_the_journal_one_does(clones: Clones) -> None:
     clones.hook("pre-receive", "rm hooks/pre-receive; touch here; while [ -e here ]; do sleep 0.01; done")
-    with started("begin_runs", f"{GIT}journal {clones.folder()}", ACCOUNT) as process:
+    with started("contest", f"{GIT}journal {clones.folder()}", ACCOUNT) as process:
         while not (clones.origin / "here").exists():  # until its push has arrived, and is not taken yet
             assert process.poll() is None
         journal = clones.journal()
@@ -85,7 +80,7 @@ def test_of_two_clones_that_make_the_journal_one_does(clones: Clones) -> None:
         (clones.origin / "here").unlink()
         assert heard(process) == "ready"
         go(process)
-        assert heard(process) == "0"
+        assert heard(process) == "run 0"
     assert journal.run(1) is not None
 
 
@@ -135,7 +130,7 @@ def test_a_process_that_is_killed_around_its_push_is_found_dead_or_was_never_the
     clones: Clones, hook: str, is_written: bool
 ) -> None:
     journal = clones.journal()
-    with started("begin_runs", f"{GIT}journal {clones.folder()}", ACCOUNT) as process:
+    with started("contest", f"{GIT}journal {clones.folder()}", ACCOUNT) as process:
         assert heard(process) == "ready"
         clones.hook(hook, f"kill -9 {process.pid}; exit 1")
         go(process)
@@ -220,19 +215,3 @@ def test_an_interrupt_ends_no_attempt_to_write_down_what_was_done(clones: Clones
         clones.hook("pre-receive", f"{COUNTED} [ $count -ge 3 ] || {{ {SOMEBODY_ELSE_WRITES} }}")
         journal.end_operation(operation, APPLIED)
         assert [one.ending for one in journal.operations(run)] == [APPLIED]
-
-
-def test_one_that_writes_all_the_time_shuts_nobody_out(clones: Clones) -> None:
-    journal = clones.opened.enter_context(in_branch(clones.folder(), "journal", SystemClock()))
-    with started("write_till_the_end", f"{GIT}journal {clones.folder()}", OTHER) as process:
-        for _ in range(3):
-            heard(process)
-        before = clones.count()
-        run = journal.begin_run(run_start())
-        for number in range(WRITES):
-            journal.end_operation(journal.begin_operation(run, intent(str(number))), APPLIED)
-        journal.end_run(run, 0, {})
-        mine, all_of_them = 2 * WRITES + 2, clones.count() - before
-        assert process.poll() is None
-    # On either side: it had to wait for no more than a few turns of the other one, and left some to it.
-    assert mine + WRITES / 2 <= all_of_them <= mine + TURN + 8 * mine

@@ -30,19 +30,12 @@ def test_a_new_journal_knows_nothing_and_hashes_the_same_after_opening_again(
     assert again.hash("ann@example.com") == hashed != journal.hash("bob@example.com")
 
 
-def test_an_intent_is_told_as_it_was_written_and_stays_so_without_a_conclusion(
-    journal: Journal, reopen: Reopen, clock: FakeClock
-) -> None:
-    number = journal.intend(replace(shipment("ann"), server_at=1.25))
-    now = clock.now()
-    told = replace(delivery("ann"), batch=number, at=now, since=now, seed=SEED, server_at=1.25)
-    assert counting(journal.past(ACCOUNT, SEED)) == counting(reopen().past(ACCOUNT, SEED)) == (told,)
-
-
-def test_a_conclusion_has_its_time_and_that_of_the_server_and_the_latest_counts(
+def test_an_intent_is_told_as_written_and_a_conclusion_with_its_times_and_the_latest_counts(
     journal: Journal, reopen: Reopen, clock: FakeClock
 ) -> None:
     number, intended = journal.intend(replace(shipment("ann"), server_at=1.25)), clock.now()
+    told = replace(delivery("ann"), batch=number, at=intended, since=intended, seed=SEED, server_at=1.25)
+    assert counting(journal.past(ACCOUNT, SEED)) == counting(reopen().past(ACCOUNT, SEED)) == (told,)
     clock.sleep(60)
     journal.conclude(number, DeliveryState.IN_DOUBT, "no answer", server_since=2.5)
     (ann,) = counting(reopen().past(ACCOUNT, SEED))

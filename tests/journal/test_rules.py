@@ -98,26 +98,12 @@ def test_what_is_read_back_at_once_or_in_two_goes_is_what_was_known_and_a_copy_i
     assert state == before != copy
 
 
-@given(HISTORIES)
-def test_no_number_is_given_twice_whatever_was_pruned(steps: list[Step]) -> None:
-    state, _ = lived([*steps, *STEPS])
-    given_before = (state.last_run, state.last_write)
-    take(state, lambda state: rules.begin_run(state, run_start("other"), 0.0))
-    assert (state.last_run, state.last_write) == (given_before[0] + 1, given_before[1])
-
-
 def test_only_what_is_learned_anew_is_written() -> None:
     state = begun()
-    values: list[Any] = [
-        {"a": None, "b": [1]},
-        {"a": None, "b": [1]},
-        {"a": False},
-        {"a": 0},
-        {"a": 0, "c": {}},
-    ]
+    values: list[Any] = [{"a": None, "b": [1]}, {"a": None, "b": [1]}, {"a": False}, {"a": 0}]
     counts = [len(take(state, lambda s, v=one: rules.learn(s, 1, ACCOUNT, v))) for one in values]  # type: ignore[misc]
-    assert counts == [1, 0, 1, 1, 1]
-    assert str(state.defaults[ACCOUNT]) == "{'a': 0, 'b': [1], 'c': {}}"
+    assert counts == [1, 0, 1, 1]
+    assert str(state.defaults[ACCOUNT]) == "{'a': 0, 'b': [1]}"
 
 
 def test_a_fact_reads_well_and_no_subject_is_long_or_holds_what_a_terminal_obeys() -> None:
@@ -128,30 +114,22 @@ def test_a_fact_reads_well_and_no_subject_is_long_or_holds_what_a_terminal_obeys
     assert len(said) == 100
 
 
-def fact(what: str, **members: object) -> Mapping[str, object]:
-    return {"what": what, **members}
-
-
 CUSTOMER = to_builtins(delivery("ann"), enc_hook=dict)
 
 
-def batch(number: int = 1, standing: str = "sent", customers: Any = (CUSTOMER,), **more: Any) -> Any:
+def batch(standing: str = "sent", customers: Any = (CUSTOMER,), **more: Any) -> Mapping[str, object]:
     told = {"account": MAIL, "seed": SEED, "round": "1", "resolved": {}, "deliveries": [*customers], **more}
-    return fact("batch", number=number, standing=standing, batch=told)
+    return {"what": "batch", "number": 1, "standing": standing, "batch": told}
 
 
 @pytest.mark.parametrize(
     ("told", "said"),
     [
-        (fact("unheard of"), "unknown kind of entry"),
-        ({}, "what"),
-        ({"what": ["batch"]}, "fact.what: "),
-        (fact("journal", format=5, hash_key="0" * 64), "one beginning"),
-        (fact("operation end", operation=7, ending={"result": "applied"}), "no write 7"),
+        ({"what": "unheard of"}, "unknown kind of entry"),
+        ({"what": "journal", "format": 5, "hash_key": "0" * 64}, "one beginning"),
+        ({"what": "operation end", "operation": 7, "ending": {"result": "applied"}}, "no write 7"),
         (batch(customers=[CUSTOMER, CUSTOMER]), "twice"),
-        (batch(customers=[]), "length"),
         (batch(standing="posted"), "unknown word"),
-        (batch(0), "number"),
         (batch(more=1), "a member that no entry has"),
     ],
 )
@@ -165,20 +143,13 @@ def test_what_cannot_be_right_is_not_taken_for_a_fact(told: Mapping[str, object]
     [
         ("", "not JSON"),
         ('{"n": 2, "n": 2}', "stands in it twice"),
-        ('{"n": 1e999}', "too large"),
         ('{"n": NaN}', "a number that is none"),
         ("[" * 300 + "]" * 300, "nested too deeply"),
-        ("[]", ""),
     ],
 )
 def test_what_is_no_entry_is_named(text: Any, said: str) -> None:
     with pytest.raises(Unsound, match=f"entry 2 is damaged: .*{said}"):
         read_entry(Line(2, None, text))
-
-
-def test_a_batch_outlives_its_run() -> None:
-    state = replayed(begun(), [Line(9, None, strict_json({"n": 9, "at": 5.0, "fact": batch(run=2)}))])
-    assert [[told.customer for told in one.deliveries] for one in state.batches.values()] == [[hashed("ann")]]
 
 
 DELIVERIES = st.lists(st.tuples(st.sampled_from("abc"), st.sampled_from(DeliveryState)), max_size=12).map(
