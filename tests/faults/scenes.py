@@ -25,7 +25,7 @@ BATCH: Mapping[str, Any] = {
 class Task:
     """Something to do, and what the sandbox shows when it is done, or when nothing was."""
 
-    declare: Callable[[FaultWorld], None]
+    declare: Callable[[FaultWorld], object]
     is_done: Callable[[FaultWorld], bool]
     is_untouched: Callable[[FaultWorld], bool]
 

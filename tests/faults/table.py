@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -30,13 +30,12 @@ class Row:
 def sections() -> Mapping[str, Sequence[Cells]]:
     """Return the rows of the table under each heading, without the table's own head."""
     _, *parts = re.split(r"^## ", PAGE.read_text("utf-8"), flags=re.MULTILINE)
-    return {part.splitlines()[0]: list(_cells(part)) for part in parts}
-
-
-def _cells(part: str) -> Iterator[Cells]:
-    lines = [line for line in part.splitlines() if line.startswith("|")]
-    for line in lines[2:]:
-        yield [cell.strip() for cell in line.strip("|").split("|")]
+    return {
+        lines[0]: [
+            [cell.strip() for cell in line.strip("|").split("|")] for line in lines if line.startswith("|")
+        ][2:]
+        for lines in map(str.splitlines, parts)
+    }
 
 
 def effects() -> Mapping[str, Sequence[str]]:
@@ -46,11 +45,10 @@ def effects() -> Mapping[str, Sequence[str]]:
 
 def rows() -> list[Row]:
     """Return every row of every section that says how something ends."""
-    return [
-        _row(section, cells) for section, table in sections().items() for cells in table if len(cells) == 5
-    ]
-
-
-def _row(section: str, cells: Cells) -> Row:
-    faults, raises, asked, says, exit = ("" if cell == "–" else cell for cell in cells)
-    return Row(section, faults.split(" · "), raises, int(asked), says, int(exit or 0))
+    found = []
+    for section, table in sections().items():
+        for cells in table:
+            if len(cells) == 5:
+                faults, raises, asked, says, exit = ("" if cell == "–" else cell for cell in cells)
+                found.append(Row(section, faults.split(" · "), raises, int(asked), says, int(exit or 0)))
+    return found

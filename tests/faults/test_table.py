@@ -7,7 +7,6 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-from _pytest.mark import ParameterSet
 
 from reconciler import errors
 from reconciler.checkmarket.client import ImportConfigs, open_checkmarket
@@ -23,19 +22,17 @@ from tests.faults.world import FaultWorld, said
 from tests.seeds.world import SETTLE_AFTER
 
 URL, KEYS = "http://localhost", (Secret("master-key"), Secret("user-key"))
+PLANNING = ("Listing for a plan", "Reading for a plan", "A token for the tenant")
 LOGIN = ClientLogin("http://localhost/oauth2/token", "client", Secret("secret-of-a-test"), "scope")
 
 
-def row_of(case: ParameterSet) -> Row:
-    row = case.values[0]
-    assert isinstance(row, Row)
-    return row
+Case = tuple[Row, Scene, str]
 
 
-def cases(is_thorough: Callable[[Scene], bool]) -> list[ParameterSet]:
+def cases(is_thorough: Callable[[Scene], bool]) -> list[Case]:
     """Return every row with every scene, and every way of each fault, or only the first."""
     return [
-        pytest.param(row, scene, effect, id=f"{row.section}-{scene}-{effect}")
+        (row, scene, effect)
         for row in rows()
         for scene in SCENES[row.section]
         for fault in row.faults
@@ -43,10 +40,13 @@ def cases(is_thorough: Callable[[Scene], bool]) -> list[ParameterSet]:
     ]
 
 
+def named(cases: list[Case]) -> list[str]:
+    return [f"{row.section}-{scene}-{effect}" for row, scene, effect in cases]
+
+
 # The sections share the layer that sends, so every way of every fault is tried where it has most to spoil.
 ASKED = cases(lambda scene: (scene.request, scene.nth) in {(LIST, 1), (PUT, 1), (TOKEN, 1), (ADD, 1)})
-APPLIED = [case for case in cases(lambda scene: scene.request in (PUT, ADD)) if row_of(case).says]
-PLANNING = ("Listing for a plan", "Reading for a plan", "A token for the tenant")
+APPLIED = [case for case in cases(lambda scene: scene.request in (PUT, ADD)) if case[0].says]
 
 
 @pytest.fixture
@@ -66,7 +66,7 @@ def clients(world: FaultWorld, scene: Scene) -> Iterator[tuple[ImportConfigs, Cu
         yield account, tenant
 
 
-@pytest.mark.parametrize(("row", "scene", "effect"), ASKED)
+@pytest.mark.parametrize(("row", "scene", "effect"), ASKED, ids=named(ASKED))
 def test_the_client_raises_and_asks_as_the_table_says(
     world: FaultWorld, row: Row, scene: Scene, effect: str
 ) -> None:
@@ -82,11 +82,14 @@ def test_the_client_raises_and_asks_as_the_table_says(
     assert (raised, len(asked)) == (row.raises, row.asked)
 
 
-@pytest.mark.parametrize(("row", "scene", "effect"), APPLIED)
+@pytest.mark.parametrize(("row", "scene", "effect"), APPLIED, ids=named(APPLIED))
 def test_apply_says_as_the_table_does_and_says_the_truth_and_the_next_one_does_the_rest(
     world: FaultWorld, row: Row, scene: Scene, effect: str
 ) -> None:
     scene.task.declare(world)
+    if row.section in PLANNING:
+        assert world.planned(scene.faults(effect)[1]) == row.exit
+        assert scene.task.is_untouched(world)
     end = world.run(scene.faults(effect)[1])
     assert (said(end), end.exit) == (row.says, row.exit), end
     if any(sent["status"] and sent["status"]["missing"] for sent in end.document.get("sent", ())):
@@ -104,15 +107,6 @@ def test_apply_says_as_the_table_does_and_says_the_truth_and_the_next_one_does_t
         consent = Consent(recreate=frozenset({"import_configs.newcomer"}))
     assert world.run(consent=consent).exit == Exit.DONE
     assert scene.task.is_done(world)
-
-
-@pytest.mark.parametrize(
-    ("row", "scene", "effect"), [case for case in APPLIED if row_of(case).section in PLANNING]
-)
-def test_plan_ends_as_apply_does(world: FaultWorld, row: Row, scene: Scene, effect: str) -> None:
-    scene.task.declare(world)
-    assert world.planned(scene.faults(effect)[1]) == row.exit
-    assert scene.task.is_untouched(world)
 
 
 def test_every_section_has_its_scenes_and_says_something_of_every_fault() -> None:

@@ -8,20 +8,14 @@ from pathlib import Path
 
 import pytest
 
-from reconciler.checkmarket.client import open_checkmarket
-from reconciler.errors import Unreachable
-from reconciler.http.api import Connection
-from reconciler.http.messages import Secret
-from tests.clock import FakeClock
 from tests.faults.scenes import SCENES
 from tests.faults.table import rows
 from tests.faults.wire import AFTER, Break, unread, wired
 from tests.faults.world import FaultWorld, said
+from tests.seeds.world import SETTINGS
 
 BREAKS: dict[str, Mapping[str, Break]] = {"lost": {"unread": unread}, "done, and lost": AFTER}
 SECTIONS = ("Listing for a plan", "Replacing", "Creating", "Sending a batch")
-# A name of more than 253 letters is none, so that no server has to be asked (RFC 1035, 2.3.4).
-NO_NAME = f"{'.'.join(['x' * 60] * 5)}.checkmarket.com"
 
 
 @pytest.mark.parametrize(("fault", "way"), [(fault, way) for fault in BREAKS for way in BREAKS[fault]])
@@ -47,17 +41,7 @@ def test_where_nothing_listens_nothing_is_begun(tmp_path: Path, section: str) ->
     SCENES[section][0].task.declare(world)
     with socket.create_server(("127.0.0.1", 0)) as listening:
         port = listening.getsockname()[1]
-    settings = world.folder / "configs" / "reconciler.yaml"
-    settings.write_text(
-        settings.read_text("utf-8").replace('"sandbox:"', f'"http://127.0.0.1:{port}"'), "utf-8"
-    )
+    world.write("reconciler.yaml", SETTINGS.replace('"sandbox:"', f'"http://127.0.0.1:{port}"'))
     end = world.run()
     assert end.exit == 7
     assert world.state.requests() == ()
-
-
-def test_a_name_that_cannot_be_looked_up_is_no_connection() -> None:
-    keys = Secret("master-key-of-a-test"), Secret("key-of-a-test")
-    door = open_checkmarket(f"https://{NO_NAME}", *keys, Connection(clock=FakeClock()))
-    with door as account, pytest.raises(Unreachable, match="no connection"):
-        account.update(1, {})

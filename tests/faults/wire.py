@@ -21,21 +21,14 @@ def unread(connection: socket.socket, _: bytes) -> None:
     reset(connection)
 
 
-def _sent(part: Callable[[bytes], bytes], *, then_reset: bool = False) -> Break:
-    """Send a part of the answer, and close or reset."""
-
-    def break_off(connection: socket.socket, answer: bytes) -> None:
-        connection.sendall(part(answer))
-        if then_reset:
-            reset(connection)
-
-    return break_off
+def _sent(part: Callable[[bytes], bytes]) -> Break:
+    """Send a part of the answer, and close."""
+    return lambda connection, answer: connection.sendall(part(answer))
 
 
 AFTER: Mapping[str, Break] = {
-    "reset before answer": _sent(lambda _: b"", then_reset=True),
+    "reset before answer": lambda connection, _: reset(connection),
     "closed before answer": _sent(lambda _: b""),
-    "reset in answer": _sent(lambda answer: answer[: len(answer) // 2], then_reset=True),
     "closed in answer": _sent(lambda answer: answer[:-1]),
     "garbled": _sent(lambda answer: b"220 mail.example ESMTP\r\n" + answer),
     "said to go on, and ended": _sent(
@@ -84,10 +77,8 @@ def wired(world: FaultWorld, request: str, breaks: Break, nth: int = 1) -> Itera
     settings = world.folder / "configs" / "reconciler.yaml"
     before = settings.read_text("utf-8")
     fault = Fault.parse(f"{request}:{nth}+:before:drop")
-    with (
-        Sandbox(create_app(world.state, clock=world.clock.now)) as server,
-        Wire(server.url, fault, breaks) as wire,
-    ):
+    app = create_app(world.state, clock=world.clock.now)
+    with Sandbox(app) as server, Wire(server.url, fault, breaks) as wire:
         settings.write_text(before.replace('"sandbox:"', f'"{wire.url}"'), "utf-8")
         yield
     settings.write_text(before, "utf-8")

@@ -126,12 +126,14 @@ class FaultWorld(SeedWorld):
     @property
     def perhaps_taken(self) -> Sequence[Request]:
         """The writes that no status and no missing connection proves to have changed nothing."""
-        return [r for r in self.writes if not r.path.endswith("token") and not _proves_nothing_done(r)]
-
-
-def _proves_nothing_done(request: Request) -> bool:
-    refused = request.status is not None and 400 <= request.status < 500 and request.status != 408
-    return refused or (request.fault or "").endswith(":refuse")
+        refused = {*range(400, 500)} - {408}
+        return [
+            request
+            for request in self.writes
+            if not request.path.endswith("token")
+            and request.status not in refused
+            and not (request.fault or "").endswith(":refuse")
+        ]
 
 
 def said(end: End) -> str:

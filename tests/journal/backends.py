@@ -20,23 +20,20 @@ NO_FOLDER = Path("/nowhere")
 
 
 def open_at(address: str, clock: Clock | None = None) -> Journal:
-    """Open the journal at an address, through the door.
-
-    That of a branch has its folder after a blank, and is asked anew by everybody who reads.
-    """
-    if address.startswith(GIT):
-        return in_branch(*branch_of(address), clock or FakeClock())
-    return open_journal(address, NO_FOLDER, clock or FakeClock())
+    """Open the journal at an address; that of a branch has its folder after a blank."""
+    clock = clock or FakeClock()
+    is_git = address.startswith(GIT)
+    return in_branch(*branch_of(address), clock) if is_git else open_journal(address, NO_FOLDER, clock)
 
 
 def read_at(address: str, clock: Clock | None = None) -> ReadOnlyJournal:
     """Open the journal at an address to read it, in the same way."""
+    clock = clock or FakeClock()
     if address.startswith(GIT):
-        folder, name = branch_of(address)
-        log = open_branch(folder, name, clock or FakeClock())
+        log = open_branch(*branch_of(address), clock)
         log.freshness = 0
-        return ReadOnlyJournal(log, clock or FakeClock())
-    return read_journal(address, NO_FOLDER, clock or FakeClock())
+        return ReadOnlyJournal(log, clock)
+    return read_journal(address, NO_FOLDER, clock)
 
 
 def in_branch(folder: Path, name: str, clock: Clock) -> Journal:

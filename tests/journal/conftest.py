@@ -1,8 +1,4 @@
-"""Every test that asks for an `address` runs against every backend.
-
-A further backend is one more name in `BACKENDS`, a fixture of that name that returns the address of a
-journal which is not there yet, and what `open_at` makes of such an address.
-"""
+"""Every test that asks for an `address` runs against every backend, whose journal is yet to be made."""
 
 from __future__ import annotations
 

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import resource
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from itertools import count
 from pathlib import Path
 from subprocess import PIPE, Popen
 
@@ -53,16 +51,6 @@ def contest(address: str, account: str) -> None:
         sys.stdin.read()
 
 
-def hold(address: str) -> None:
-    """Intend a shipment, begin a run and an operation of it, say their numbers, and wait for the end."""
-    with open_at(address) as journal:
-        journal.intend(shipment("ann"))
-        run = journal.begin_run(run_start())
-        say(str(run))
-        say(str(journal.begin_operation(run, intent())))
-        sys.stdin.read()
-
-
 def write_till_the_end(address: str) -> None:
     """Write bodies by the real clock, one after another, and say the number of each, until killed."""
     with open_at(address, SystemClock()) as journal:
@@ -70,20 +58,6 @@ def write_till_the_end(address: str) -> None:
         say(str(run))
         while True:
             say(str(journal.begin_operation(run, replace(intent(), body={"big": "x" * 20_000}))))
-
-
-def fill_up(address: str) -> None:
-    """Write until no file may grow any more; say how many were written, and why it ended."""
-    with open_at(address) as journal:
-        run = journal.begin_run(run_start())
-        resource.setrlimit(resource.RLIMIT_FSIZE, (400_000, 400_000))
-        for number in count():
-            try:
-                journal.begin_operation(run, replace(intent(), body={"big": "x" * 50_000}))
-            except Refused as refused:
-                say(str(number))
-                say(str(refused))
-                return
 
 
 def say(text: str) -> None:

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import subprocess
 from dataclasses import dataclass
 from pathlib import Path
+
+from tests.repositories import Repository
 
 
 def git(folder: Path, *arguments: str) -> str:
     """Run git as its user does; return what it says."""
-    ended = subprocess.run(["git", *arguments], cwd=folder, capture_output=True, text=True, check=True)
-    return ended.stdout.strip()
+    return Repository(folder).git(*arguments)
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,9 +26,7 @@ class Repositories:
 
     def remote(self) -> Path:
         """Make the bare repository that the others have as their remote."""
-        git(
-            self.folder, "init", "--quiet", "--bare", "--template=", "--initial-branch=main", self.origin.name
-        )
+        git(self.folder, "init", "--quiet", "--bare", "--template=", "-bmain", self.origin.name)
         return self.origin
 
     def clone(self, name: str = "workspace") -> Path:

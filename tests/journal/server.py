@@ -32,8 +32,9 @@ SETTINGS = (
 def programs() -> Path | None:
     """Return the folder of the newest server that is installed, `None` where there is none."""
     found = sorted(Path("/usr/lib/postgresql").glob("*/bin/initdb"), key=lambda path: int(path.parts[-3]))
-    named = shutil.which("initdb")
-    return found[-1].parent if found else Path(named).resolve().parent if named else None
+    if named := shutil.which("initdb"):
+        found.insert(0, Path(named).resolve())
+    return found[-1].parent if found else None
 
 
 class Server:
@@ -52,9 +53,9 @@ class Server:
         if os.geteuid() == 0:
             for path in (self._folder, secret):
                 os.chown(path, NOBODY, NOBODY)
-        made = ["--username=admin", f"--pwfile={secret}", "--auth=scram-sha-256", "--no-sync"]
-        forms = ["--encoding=UTF8", "--locale=C", f"--pgdata={self._folder / 'data'}"]
-        self._run("initdb", *made, *forms).check_returncode()
+        who = ["--username=admin", f"--pwfile={secret}", "--auth=scram-sha-256"]
+        made = ["--no-sync", "--encoding=UTF8", "--locale=C", f"--pgdata={self._folder / 'data'}"]
+        self._run("initdb", *who, *made).check_returncode()
 
     def start(self) -> None:
         """Start the server, and return when it lets connections in."""
@@ -85,11 +86,11 @@ class Server:
         told = f"host=127.0.0.1 port={self.port} user=admin dbname={database}"
         return psycopg.connect(told, password=PASSWORD, autocommit=True)
 
-    def new_database(self, options: str = "") -> str:
+    def new_database(self) -> str:
         """Make a database that belongs to `tester`; return its name."""
         name = f"journal_{next(self._numbers)}"
         with self.admin() as admin:
-            admin.execute(f"CREATE DATABASE {name} OWNER tester {options}")
+            admin.execute(f"CREATE DATABASE {name} OWNER tester")
         return name
 
     def clear(self, name: str) -> None:
@@ -110,9 +111,9 @@ class Server:
             )
             return bool(cut.fetchall())
 
-    def address(self, database: str, user: str = "tester", more: str = "") -> str:
+    def address(self, database: str, user: str = "tester") -> str:
         """Return the address of a journal."""
-        return f"postgresql://{user}:{QUOTED}@127.0.0.1:{self.port}/{database}{more}"
+        return f"postgresql://{user}:{QUOTED}@127.0.0.1:{self.port}/{database}"
 
     def _run(self, program: str, *arguments: str) -> subprocess.CompletedProcess[Any]:
         return subprocess.run(

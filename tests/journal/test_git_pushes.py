@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import ExitStack
+from itertools import count
 from pathlib import Path
 
 import pytest
@@ -38,17 +39,16 @@ class Clones:
     """Opens the journal of one remote from one clone after another."""
 
     def __init__(self, repositories: Repositories, clock: FakeClock, opened: ExitStack) -> None:
-        self.repositories, self._clock, self.opened = repositories, clock, opened
+        self._repositories, self._clock, self._opened = repositories, clock, opened
+        self._numbers = count(1)
         self.origin = repositories.remote()
-        self._number = 0
 
     def folder(self) -> Path:
-        self._number += 1
-        return self.repositories.clone(f"clone-{self._number}")
+        return self._repositories.clone(f"clone-{next(self._numbers)}")
 
     def journal(self, folder: Path | None = None) -> Journal:
         """Open it, in a clone of its own unless that is named."""
-        return self.opened.enter_context(in_branch(folder or self.folder(), "journal", self._clock))
+        return self._opened.enter_context(in_branch(folder or self.folder(), "journal", self._clock))
 
     def hook(self, name: str, script: str) -> None:
         """Let the remote run a script at a point of each push; its folder is that of the remote."""
@@ -101,9 +101,7 @@ LOCKED = f"touch refs/heads/journal.lock\n{COUNTED} [ $count -lt 2 ] || rm -f re
         pytest.param("pre-receive", LOCKED, 2, id="also one while somebody else writes"),
     ],
 )
-def test_whatever_becomes_of_a_push_its_commit_is_taken_once(
-    clones: Clones, name: str, script: str, count: int
-) -> None:
+def test_a_commit_is_taken_once(clones: Clones, name: str, script: str, count: int) -> None:
     journal = clones.journal()
     clones.hook(name, script)
     assert journal.begin_run(run_start()) == 1
@@ -112,9 +110,7 @@ def test_whatever_becomes_of_a_push_its_commit_is_taken_once(
 
 
 @pytest.mark.parametrize("name", ["pre-receive", "update"])
-def test_a_branch_that_may_not_be_written_is_refused_in_the_words_of_the_remote_and_can_be_tried_again(
-    clones: Clones, name: str
-) -> None:
+def test_a_protected_branch_is_refused_and_can_be_tried_again(clones: Clones, name: str) -> None:
     journal = clones.journal()
     clones.hook(name, "echo 'GH006: the branch is protected' >&2; exit 1")
     said = r"cannot be written: \[remote rejected\] .*GH006: the branch is protected"
@@ -126,9 +122,7 @@ def test_a_branch_that_may_not_be_written_is_refused_in_the_words_of_the_remote_
 
 
 @pytest.mark.parametrize(("hook", "is_written"), [("pre-receive", False), ("post-receive", True)])
-def test_a_process_that_is_killed_around_its_push_is_found_dead_or_was_never_there(
-    clones: Clones, hook: str, is_written: bool
-) -> None:
+def test_a_process_killed_around_its_push_is_dead(clones: Clones, hook: str, is_written: bool) -> None:
     journal = clones.journal()
     with started("contest", f"{GIT}journal {clones.folder()}", ACCOUNT) as process:
         assert heard(process) == "ready"
@@ -160,9 +154,7 @@ def test_a_branch_that_is_moved_back_is_refused_from_then_on(clones: Clones, mea
     assert meanwhile == "its end" or len(other.runs()) == 1
 
 
-def test_a_branch_that_was_moved_back_between_two_runs_is_noticed_by_the_clone_that_knew_it(
-    clones: Clones,
-) -> None:
+def test_a_branch_moved_back_between_runs_is_noticed_by_a_clone_that_knew_it(clones: Clones) -> None:
     folder = clones.folder()
     clones.journal(folder)
     early = clones.tip()
@@ -185,20 +177,6 @@ def test_a_branch_that_is_gone_is_not_made_anew_by_a_clone_that_knew_it(clones: 
     _, mend, *_ = str(raised.value).split("`")
     git(folder, *mend.split()[1:])
     assert standings(clones.journal(folder)) == {"ann": DeliveryState.INTENDED}
-
-
-@pytest.mark.parametrize("to", ["an earlier commit", "nothing"])
-def test_without_a_remote_a_branch_that_is_moved_back_is_noticed_too(
-    repositories: Repositories, clock: FakeClock, to: str
-) -> None:
-    folder = repositories.alone()
-    with in_branch(folder, "journal", clock) as journal:
-        run = journal.begin_run(run_start())
-        late = git(folder, "rev-parse", "journal")
-        undo = ["-d", "refs/heads/journal"] if to == "nothing" else ["refs/heads/journal", "journal~1"]
-        git(folder, "update-ref", *undo)
-        with pytest.raises(Refused, match=f"moved back .*git update-ref refs/heads/journal {late}"):
-            journal.begin_operation(run, intent())
 
 
 def test_an_interrupt_ends_no_attempt_to_write_down_what_was_done(clones: Clones) -> None:

@@ -18,9 +18,7 @@ SETTLED = [DeliveryState.SENT, DeliveryState.FOUND]
 OPEN = [DeliveryState.INTENDED, DeliveryState.IN_DOUBT]
 
 
-def test_a_new_journal_knows_nothing_and_hashes_the_same_after_opening_again(
-    journal: Journal, reopen: Reopen
-) -> None:
+def test_a_new_journal_is_empty_and_hashes_the_same_later(journal: Journal, reopen: Reopen) -> None:
     assert journal.is_new
     assert (counting(journal.past(ACCOUNT, SEED)), journal.past(ACCOUNT)) == ((), ())
     hashed = journal.hash("ann@example.com")
@@ -30,9 +28,7 @@ def test_a_new_journal_knows_nothing_and_hashes_the_same_after_opening_again(
     assert again.hash("ann@example.com") == hashed != journal.hash("bob@example.com")
 
 
-def test_an_intent_is_told_as_written_and_a_conclusion_with_its_times_and_the_latest_counts(
-    journal: Journal, reopen: Reopen, clock: FakeClock
-) -> None:
+def test_an_intent_and_its_conclusions(journal: Journal, reopen: Reopen, clock: FakeClock) -> None:
     number, intended = journal.intend(replace(shipment("ann"), server_at=1.25)), clock.now()
     told = replace(delivery("ann"), batch=number, at=intended, since=intended, seed=SEED, server_at=1.25)
     assert counting(journal.past(ACCOUNT, SEED)) == counting(reopen().past(ACCOUNT, SEED)) == (told,)
@@ -74,9 +70,7 @@ def test_accounts_seeds_and_rounds_are_apart(journal: Journal) -> None:
 
 
 @pytest.mark.parametrize("standing", [*OPEN, *SETTLED])
-def test_a_customer_that_may_have_been_mailed_is_neither_intended_again_nor_found(
-    journal: Journal, standing: DeliveryState
-) -> None:
+def test_who_may_have_been_mailed_is_not_intended_again(journal: Journal, standing: DeliveryState) -> None:
     number = journal.intend(shipment("ann"))
     journal.conclude(number, standing)
     with pytest.raises(Refused, match=rf"smoke, round 1: 1 of 2 .*batch {number} in the journal"):
@@ -88,9 +82,7 @@ def test_a_customer_that_may_have_been_mailed_is_neither_intended_again_nor_foun
     assert [d.baseline for d in journal.past(ACCOUNT, SEED)] == [2, 2]
 
 
-def test_a_customer_that_provably_was_not_mailed_is_tried_again_and_a_late_answer_still_holds(
-    journal: Journal,
-) -> None:
+def test_who_was_not_mailed_is_tried_again_and_a_late_answer_holds(journal: Journal) -> None:
     first = journal.intend(shipment("ann"))
     journal.conclude(first, DeliveryState.NOT_SENT, "nobody came in ten minutes")
     second = journal.intend(shipment("ann"))

@@ -34,27 +34,19 @@ RESETS = Consent(resets=None)
 PERSONAL = ["planted@example.com", "Plantagenet", "+31 6 12345678"]
 
 
-@pytest.mark.parametrize("beginning", ["sqlite:", "sqlite://"])
-def test_the_path_of_a_file_counts_from_the_folder_unless_it_is_whole(
-    tmp_path: Path, clock: FakeClock, beginning: str
-) -> None:
-    with read_journal(f"{beginning}here/journal.db", tmp_path, clock):
-        pass
-    assert list(tmp_path.iterdir()) == []
-    with open_journal(f"{beginning}here/journal.db", tmp_path, clock):
-        pass
-    with open_journal(f"{beginning}{tmp_path / 'journal.db'}", Path("/nowhere"), clock):
-        pass
+def test_a_path_counts_from_the_folder_unless_it_is_whole(tmp_path: Path, clock: FakeClock) -> None:
+    whole = f"sqlite://{tmp_path / 'journal.db'}"
+    for address, folder in (("sqlite:here/journal.db", tmp_path), (whole, Path("/nowhere"))):
+        with open_journal(address, folder, clock):
+            pass
     assert (tmp_path / "here" / "journal.db").is_file()
     assert (tmp_path / "journal.db").is_file()
 
 
 @pytest.mark.parametrize(
-    "address", ["", "mysql://u:secret@h/db", "journal.db", "SQLITE:x", " sqlite:x", "sqlite:", "sqlite:a\0b"]
+    "address", ["", "mysql://u:secret@h/db", "journal.db", "SQLITE:x", "sqlite:", "sqlite:a\0b"]
 )
-def test_an_address_of_no_known_form_or_without_a_file_is_refused_and_not_shown(
-    tmp_path: Path, clock: FakeClock, address: str
-) -> None:
+def test_an_unknown_address_is_refused_and_not_shown(tmp_path: Path, clock: FakeClock, address: str) -> None:
     for door in (open_journal, read_journal):
         with pytest.raises(UsageError) as raised:
             door(address, tmp_path, clock)
@@ -80,23 +72,14 @@ DAMAGE = "is damaged.*without it nothing is sent|; without it nothing is sent. R
 @pytest.mark.parametrize(
     ("harm", "error", "said"),
     [
-        (
-            "DROP TABLE entries; CREATE TABLE versions (number INTEGER); INSERT INTO versions VALUES (4)",
-            UsageError,
-            "format 4, .* an earlier one .* not sent to again",
-        ),
+        ("DROP TABLE entries; CREATE TABLE versions AS SELECT 4 AS number", UsageError, "format 4, .* again"),
         ("DROP TABLE entries; CREATE TABLE versions (number INTEGER)", Refused, DAMAGE),
         ("UPDATE entries SET entry = replace(entry, 'format\":5', 'format\":6')", UsageError, "Upgrade"),
         ("DELETE FROM entries", Refused, DAMAGE),
-        ("ALTER TABLE entries DROP COLUMN entry", Refused, DAMAGE),
-        (
-            "UPDATE entries SET entry = 'x' WHERE n = 2",
-            Refused,
-            f"entry 2 is damaged: it is not JSON{DAMAGE}",
-        ),
+        ("UPDATE entries SET entry = 'x' WHERE n = 2", Refused, f"entry 2 is damaged: .* JSON{DAMAGE}"),
     ],
 )
-def test_a_database_that_holds_no_such_journal_is_refused_and_left_alone(
+def test_a_database_without_such_a_journal_is_refused_and_left_alone(
     sql_address: str, clock: FakeClock, harm: str, error: type[ReconcilerError], said: str
 ) -> None:
     def content() -> list[Any]:
@@ -126,17 +109,13 @@ def test_the_door_loads_no_database_and_says_which_library_is_not_there() -> Non
         "    try: door('postgresql://u:secret@h/db', Path(), SystemClock())\n"
         "    except UsageError as error: print(error)"
     )
-    ended = subprocess.run(
-        [sys.executable, "-c", program], cwd=TOP, capture_output=True, text=True, check=True
-    )
+    printed = subprocess.check_output([sys.executable, "-c", program], cwd=TOP, text=True)
     said = "a journal in PostgreSQL needs a library that is not there: pip install 'reconciler[postgresql]'\n"
-    assert ended.stdout == 2 * said
+    assert printed == 2 * said
 
 
 @pytest.mark.parametrize("kind", ["sqlite", "git"])
-def test_nothing_personal_is_in_any_byte_even_of_a_half_written_file(
-    kind: str, request: pytest.FixtureRequest
-) -> None:
+def test_nothing_personal_is_in_any_byte(kind: str, request: pytest.FixtureRequest) -> None:
     address = request.getfixturevalue(kind)
     email, name, phone = PERSONAL
     with open_at(address) as journal:
@@ -173,9 +152,7 @@ def applied(world: World) -> Exit:
     return apply(EVERYTHING, ApplyOptions(RESETS, yes=True), screen.console(world.clock), world.environment)
 
 
-def test_a_plan_makes_no_journal_and_apply_writes_its_run_into_the_one_that_the_target_names(
-    world: World, address: str
-) -> None:
+def test_only_apply_makes_the_journal_and_writes_its_run_there(world: World, address: str) -> None:
     world.environ["JOURNAL"] = declared(address)
     plan(EVERYTHING, PlanOptions(RESETS), Screen().console(world.clock), world.environment)
     with read_at(address, world.clock) as past:
@@ -188,9 +165,7 @@ def test_a_plan_makes_no_journal_and_apply_writes_its_run_into_the_one_that_the_
     assert (operation.intent.before or {})["DateFormat"] == WELCOME["DateFormat"]
 
 
-def test_a_create_in_doubt_is_known_to_the_next_run_and_on_another_machine(
-    world: World, address: str, repositories: Repositories
-) -> None:
+def test_a_create_in_doubt_is_known(world: World, address: str, repositories: Repositories) -> None:
     world.environ["JOURNAL"] = declared(address)
     world.write("welcome.yaml", "import_configs: {newcomer: {name: Newcomer}}\n")
     world.faults = [Fault.parse("POST:1+:before:drop")]
@@ -215,9 +190,5 @@ def test_without_its_server_a_plan_is_made_and_says_so_and_apply_writes_nothing(
     assert "made without the journal" in screen.err
     with pytest.raises(Refused, match=r"cannot be reached: .*refused"):
         applied(world)
-    world.environ["JOURNAL"] = "mysql://tester:secret@127.0.0.1/journal"
-    with pytest.raises(UsageError, match="it begins with one of sqlite:, postgresql://") as raised:
-        applied(world)
     assert world.writes == []
     assert "p@ss" not in screen.err + screen.out
-    assert "secret" not in str(raised.value)

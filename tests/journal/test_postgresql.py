@@ -93,7 +93,7 @@ def test_what_keeps_one_out_is_told_in_the_words_of_the_server(server: Server, c
         (wrong, "password authentication failed"),
         (server.address("nowhere"), 'database "nowhere" does not exist'),
         (f"postgresql://tester:{QUOTED}@127.0.0.1:{free_port()}/x", "Connection refused"),
-        (server.address("postgres", more="?sslmode=require"), "SSL"),
+        (server.address("postgres?sslmode=require"), "SSL"),
     ):
         error = refusal(address, clock)
         assert isinstance(error, Refused)
@@ -109,9 +109,7 @@ def test_a_server_that_says_nothing_is_given_up(clock: FakeClock) -> None:
             open_at(f"postgresql://u:{QUOTED}@127.0.0.1:{port}/db?connect_timeout=1", clock)
 
 
-def test_a_user_without_the_rights_on_the_schema_is_told_what_its_owner_has_to_say(
-    server: Server, own: str, clock: FakeClock
-) -> None:
+def test_missing_rights_are_told_with_the_statement(server: Server, own: str, clock: FakeClock) -> None:
     with server.admin(own) as admin:
         admin.execute(f"ALTER DATABASE {own} OWNER TO admin")
         with pytest.raises(Refused, match=r"rights of its user; .*CREATE SCHEMA reconciler AUTHORIZATION"):
@@ -131,9 +129,7 @@ def test_a_user_without_the_rights_on_the_schema_is_told_what_its_owner_has_to_s
         ("XX001", "damaged"),
     ],
 )
-def test_what_the_server_says_in_the_middle_of_a_write_is_told_in_our_words(
-    server: Server, own: str, clock: FakeClock, code: str, said: str
-) -> None:
+def test_errors_are_told(server: Server, own: str, clock: FakeClock, code: str, said: str) -> None:
     with open_at(server.address(own), clock) as journal:
         run = journal.begin_run(run_start())
         with server.admin(own) as admin:
@@ -175,9 +171,7 @@ def test_a_server_that_stops_answering_and_stays_connected_is_given_up(address: 
 
 
 @pytest.mark.parametrize("rights", ["SELECT", "SELECT, INSERT, DELETE"])
-def test_a_user_that_may_add_and_delete_rows_needs_no_more_and_one_that_only_reads_is_refused_to_write(
-    server: Server, own: str, clock: FakeClock, rights: str
-) -> None:
+def test_the_rights_that_are_enough(server: Server, own: str, clock: FakeClock, rights: str) -> None:
     with open_at(server.address(own), clock) as journal:
         run = journal.begin_run(run_start())
     user = f"user_of_{own}"
@@ -197,9 +191,7 @@ def test_a_user_that_may_add_and_delete_rows_needs_no_more_and_one_that_only_rea
 
 
 @pytest.mark.parametrize(("setting", "kept"), [("off", "on"), ("remote_apply", "remote_apply")])
-def test_a_setting_of_the_server_weakens_no_promise_and_a_stronger_one_stays(
-    server: Server, own: str, setting: str, kept: str
-) -> None:
+def test_settings_weaken_no_promise(server: Server, own: str, setting: str, kept: str) -> None:
     with server.admin() as admin:
         admin.execute(f"ALTER DATABASE {own} SET synchronous_commit = '{setting}'")
         admin.execute(f"ALTER DATABASE {own} SET default_transaction_isolation = 'serializable'")
@@ -220,9 +212,7 @@ def ask_one_that_gets(sent: signal.Signals, log: PostgresqlLog) -> None:
                 os.kill(pid, signal.SIGCONT)
 
 
-def test_a_server_that_is_gone_is_told_and_one_that_came_back_is_used_again(
-    server: Server, journal: Journal
-) -> None:
+def test_a_server_that_is_gone_and_comes_back(server: Server, journal: Journal) -> None:
     run = journal.begin_run(run_start())
     server.stop()
     try:
@@ -234,38 +224,10 @@ def test_a_server_that_is_gone_is_told_and_one_that_came_back_is_used_again(
     assert [told.number for told in journal.operations(run)] == [operation]
 
 
-def test_a_server_that_crashes_has_kept_what_it_told(
-    server: Server, database: str, journal: Journal, reopen: Reopen
-) -> None:
+def test_a_crash_keeps_what_was_told(server: Server, database: str, journal: Journal, reopen: Reopen) -> None:
     run = journal.begin_run(run_start())
     told = [journal.begin_operation(run, intent(f"key-{number}")) for number in range(5)]
     with pytest.raises(Refused, match="broke off"):
         ask_one_that_gets(signal.SIGKILL, PostgresqlLog(server.address(database)))
     server.wait()
     assert [operation.number for operation in reopen().operations(run)] == told
-
-
-def test_nothing_that_a_transaction_made_stays_in_the_session(address: str) -> None:
-    with closing(PostgresqlLog(address)) as log:
-        for _ in range(10):
-            with log.transaction(writes=True) as connection:
-                connection.execute("SELECT %s::integer", [1])
-        asked = {
-            "SHOW search_path": '"$user", public',
-            "SHOW lock_timeout": "0",
-            "SELECT count(*) FROM pg_prepared_statements": 0,
-            "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND database <> 0": 0,
-        }
-        for statement, said in asked.items():  # as a pooler would hand it on
-            assert connection.execute(statement).fetchone() == (said,)
-
-
-def test_a_schema_of_another_program_is_refused_and_left_alone(
-    server: Server, own: str, clock: FakeClock
-) -> None:
-    with server.admin(own) as admin:
-        admin.execute("CREATE SCHEMA reconciler AUTHORIZATION tester")
-        admin.execute("CREATE TABLE reconciler.invoices ()")
-        assert "schema reconciler belongs to something else" in str(refusal(server.address(own), clock))
-        left = admin.execute("SELECT tablename FROM pg_tables WHERE schemaname = 'reconciler'").fetchall()
-        assert left == [("invoices",)]
