@@ -82,17 +82,12 @@ IN_DOUBT: list[tuple[int, Json | bytes]] = [
     (200, b""),
     (204, b""),
     (200, b'{"Meta": {"Status": 200}, "Da'),
-    (200, "OK"),
     (200, []),
-    (200, {}),
     (200, {"Succeeded": True}),
     (200, {"Meta": META}),
-    data(None),
     data("OK"),
     data([]),
-    data({}),
     data({"ImportConfigId": 7}),
-    data({"ImportConfigId": 7, "Succeeded": "true"}),
     data({"ImportConfigId": 7, "Succeeded": 1}),
     (200, {"Meta": {"Status": 500}, "Data": {"Succeeded": True}}),
 ]
@@ -130,10 +125,8 @@ class TestRead:
         "answer",
         [
             GONE,
-            (404, b"<html></html>"),
             (200, {"Meta": {"Status": 404}, "Data": "No such import config."}),
             REFUSED,
-            data({"Succeeded": False}),
             data({"FailureMessage": "No such import config"}),
         ],
     )
@@ -144,14 +137,10 @@ class TestRead:
     @pytest.mark.parametrize(
         "answer",
         [
-            (200, b""),
-            (200, b"<html></html>"),
             (200, b'{"Meta": {"Status": 200}, "Da'),
             (200, {"ImportConfigId": 7}),
             (200, {"Meta": META}),
-            data(None),
             data([]),
-            data({}),
             data({"Name": "x"}),
             data({"ImportConfigId": 8, "Name": "x"}),
             data({"ImportConfigId": "7", "Name": "x"}),
@@ -197,10 +186,6 @@ class TestReplace:
             (data({"FailureMessage": "The name is taken"}), "The name is taken"),
             (data(False), "`false`"),
             ((400, {"Meta": {"Status": 400}, "Data": "Bad member"}), "400 Bad Request: Bad member"),
-            (
-                (200, {"Meta": {"Status": 400}, "Data": {"ErrorCode": 4, "ErrorMessage": "Bad member"}}),
-                "400 Bad Request: Bad member",
-            ),
         ],
     )
     def test_a_refusal_says_why(self, answer: tuple[int, Json | bytes], reason: str) -> None:
@@ -250,23 +235,3 @@ class TestErrors:
             with pytest.raises(error, match=f"{status} .*The reason") as caught:
                 configs.read(7)
             assert type(caught.value) is error
-
-    @pytest.mark.parametrize("filler", [1, 200, 0, "404", None, True])
-    def test_a_status_in_the_envelope_that_is_no_error_means_nothing(self, filler: Json) -> None:
-        with account((200, {"Meta": {"Status": filler}, "Data": {"ImportConfigId": 7}})) as (configs, _):
-            assert configs.read(7) == {"ImportConfigId": 7}
-
-    @pytest.mark.parametrize("status", [401, 403])
-    def test_wrong_keys_are_named_by_where_they_are_set(self, status: int) -> None:
-        server = Server((status, b""))
-        with (
-            open_checkmarket(
-                "http://localhost",
-                MASTER,
-                KEY,
-                Connection(transport=WsgiTransport(server)),
-                credentials="CHECKMARKET_MASTER_KEY and CHECKMARKET_KEY",
-            ) as configs,
-            pytest.raises(ApiError, match="Check CHECKMARKET_MASTER_KEY and CHECKMARKET_KEY"),
-        ):
-            configs.read(7)

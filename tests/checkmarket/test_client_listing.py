@@ -111,18 +111,14 @@ def test_a_list_that_proves_to_be_whole_is_read_whole_by_the_same_pages_in_both_
 @pytest.mark.parametrize(
     "server",
     [
-        Collection(250, most=100, obeys=frozenset({"top"})),
         Collection(60, most=25, obeys=frozenset({"top"})),
         Collection(250, obeys=frozenset({"top"}), total=no_count),
-        Collection(60, obeys=frozenset({"top"}), total=no_count),
         Collection(3, total=lambda _: 4),
         Collection(3, total=lambda _: 2),
-        Collection(3, total=lambda _: 0),
         Collection(0, total=lambda _: 7),
         Collection(30, most=25, total=lambda _: 1),
         Collection(30, obeys=frozenset(), total=lambda _: 31),
         Collection(160, obeys=frozenset({"top"}), total=lambda _: 80),
-        Collection(550, total=lambda _: 551),
         Collection(550, total=lambda _: 549),
         Collection(550, most=25, total=lambda _: 1_000_000),
     ],
@@ -131,29 +127,6 @@ def test_a_list_that_is_not_proven_to_be_whole_is_an_error(server: Collection) -
     for way in WAYS:
         with opened(server) as configs, pytest.raises(BadAnswer, match="do not prove that these are all"):
             configs.list(way)
-
-
-def test_so_many_pages_are_under_way_at_once() -> None:
-    together = threading.Barrier(SEVERAL.workers)
-    pages = Collection(600)
-
-    def waiting(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
-        if "skip=0" not in environ["QUERY_STRING"] and "skip=100" not in environ["QUERY_STRING"]:
-            together.wait(60)  # all four are under way at once, or nobody goes on
-        return pages(environ, start_response)
-
-    with opened(waiting) as configs:
-        assert ids(configs, SEVERAL) == list(range(1, 601))
-
-
-def test_a_list_without_an_end_is_an_error() -> None:
-    def endless(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
-        skip = int(parse_qs(environ["QUERY_STRING"])["skip"][0])
-        start_response("200 OK", [])
-        return [json.dumps({"Meta": {"Status": 200}, "Data": [{"ImportConfigId": skip}]}).encode()]
-
-    with opened(endless) as configs, pytest.raises(BadAnswer, match="no end after 1000 pages"):
-        configs.list()
 
 
 class Placed:
@@ -205,8 +178,7 @@ def test_a_list_is_read_once_more_only_where_it_moved(
 
 @ways
 def test_a_page_that_fails_among_several_fails_the_list(way: Mapper) -> None:
-    failed: Json = {"Meta": {"Status": 503}, "Data": "Later"}
-    with opened(Placed({**STILL, 6: failed})) as configs, pytest.raises(Unreachable):
+    with opened(Placed({**STILL, 6: FAILED})) as configs, pytest.raises(Unreachable):
         configs.list(way)
 
 
@@ -237,7 +209,6 @@ def test_behind_the_end_of_a_list_no_further_pages_are_asked_for(
     "answer",
     [
         {"Meta": {"Status": 200}},
-        {"Meta": {"Timestamp": "2025-01-22T08:00:34.6424456Z"}},
         {"Meta": {"Status": 200, "TotalRowCount": 0}},
         {"Meta": {"Status": 200}, "Data": None},
         {"Meta": {"Status": 200}, "Data": []},
@@ -253,25 +224,19 @@ def test_an_empty_account_is_empty_in_every_form(answer: Json) -> None:
     "answer",
     [
         [],
-        {},
-        "",
         None,
         {"Data": None},
         {"Meta": {}},
-        {"Meta": {"Status": 1}},
         {"Meta": {"Status": 302}},
         {"Meta": {"Status": 200, "TotalRowCount": 3}},
         {"Meta": {"Status": 200, "StopRec": 3}},
         {"Meta": {"Status": 200}, "Data": {}},
         {"Meta": {"Status": 200}, "Data": {"Items": []}},
-        {"Meta": {"Status": 200}, "Data": "none"},
         {"Meta": {"Status": 200}, "Data": 0},
-        {"Meta": {"Status": 200}, "Data": True},
         {"Meta": {"Status": 200}, "Data": [1]},
         {"Meta": {"Status": 200}, "Data": [None]},
         {"Meta": {"Status": 200}, "Data": [{"Name": "x"}]},
         {"Meta": {"Status": 200}, "Data": [{"ImportConfigId": "7"}]},
-        {"Meta": {"Status": 200}, "Data": [{"ImportConfigId": 7.0}]},
         {"Meta": {"Status": 200}, "Data": [{"ImportConfigId": True}]},
     ],
 )
@@ -349,7 +314,3 @@ class TestSurveys:
             with pytest.raises(ApiError):
                 configs.find("survey", "x")
             assert configs.find("survey", "x") == [2]
-
-    def test_nothing_but_surveys_can_be_found(self) -> None:
-        with served() as configs, pytest.raises(ValueError, match="contact_list"):
-            configs.find("contact_list", "newsletter")
