@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from reconciler.commands.apply import ApplyOptions, apply
 from reconciler.commands.environment import Environment
 from reconciler.commands.plan import PlanOptions, plan, show
+from reconciler.commands.reports import Form, ReportFile
 from reconciler.commands.workspace import Selection
 from reconciler.engine.plan import Consent
 from reconciler.errors import ReconcilerError
@@ -40,6 +41,7 @@ customer_seeds:
     customers: [{email: a@example.com, data: {Name: A}}, {email: b@example.com, data: {"7": B}}]
 """
 EVERYTHING = Consent(resets=None)
+REPORTS = tuple(ReportFile(form, Path(f"report.{form}")) for form in (Form.MARKDOWN, Form.HTML, Form.GITHUB))
 
 
 @dataclass
@@ -75,7 +77,7 @@ def run(folder: Path, server: Callable[..., Any], verb: str, *, as_json: bool = 
     error = ""
     try:
         if verb == "plan":
-            plan(selection, PlanOptions(EVERYTHING), console, environment)
+            plan(selection, PlanOptions(EVERYTHING, reports=REPORTS), console, environment)
         elif verb == "show":
             show("by-id", selection, console, environment)
         else:
@@ -85,6 +87,8 @@ def run(folder: Path, server: Callable[..., Any], verb: str, *, as_json: bool = 
     assert_harmless(screen.err)
     assert_harmless(error)
     assert_harmless(screen.out)
+    for report in folder.glob("report.*"):
+        assert_harmless(report.read_text("utf-8"))
     if as_json:
         return Seen("", strict(screen.out) if screen.out else None, error)
     return Seen(screen.out, None, error)

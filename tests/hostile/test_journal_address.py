@@ -32,7 +32,6 @@ class Listener(Server):
     def __init__(self) -> None:
         super().__init__(self._answer)
         self.received = b""
-        self.connections = 0
         self.port = int(self._socket.getsockname()[1])
 
     @property
@@ -41,7 +40,7 @@ class Listener(Server):
         return self.received.replace(_SSL_REQUEST, b"").replace(_GSS_REQUEST, b"")
 
     def _answer(self, connection: socket.socket) -> None:
-        self.connections += 1
+        self.requests += 1
         while some := connection.recv(65536):
             self.received += some
             if some in (_SSL_REQUEST, _GSS_REQUEST):
@@ -131,7 +130,7 @@ def test_a_file_of_the_checkout_is_as_good_as_the_address_itself(
         for name in ("address", "../address"):
             (operator / name).write_text(f"postgresql://u:{PASSWORD}@127.0.0.1:{listener.port}/d\n")
             assert "says password" in told(operator, f"{{file: {name}}}", capsys)
-    assert listener.connections == 0
+    assert listener.requests == 0
 
 
 @pytest.mark.parametrize("home", ["", "~", f"/{'h' * 300}"], ids=["a home", "no home", "no path"])
@@ -144,7 +143,7 @@ def test_a_database_elsewhere_proves_its_name_before_an_operators_password_leave
         monkeypatch.setenv("RECONCILER_JOURNAL", f"postgresql://u:{PASSWORD}@{ELSEWHERE}:{listener.port}/d")
         text = told(operator, "{env: RECONCILER_JOURNAL}", capsys)
     assert "add sslrootcert=FILE" in text
-    assert (listener.connections, listener.in_clear) == (1, b"")
+    assert (listener.requests, listener.in_clear) == (1, b"")
 
 
 @pytest.mark.parametrize("more", ["?sslmode=disable", "?sslmode=prefer&application_name=ours"])

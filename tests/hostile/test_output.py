@@ -35,6 +35,7 @@ def test_a_live_name_cannot_steer_what_shows_it(tmp_path: Path, text: str, verb:
         "POST ": envelope({"Succeeded": False, "FailureMessage": text}),
     }
     assert run(write(tmp_path, {"configs.yaml": CONFIGS}), Hostile(said), verb).out
+    assert len([*tmp_path.glob("report.*")]) == (3 if verb == "plan" else 0)
 
 
 STEERING = [chr(code) for code in range(0x110000) if unicodedata.category(chr(code)) in STEERING_CATEGORIES]

@@ -169,15 +169,6 @@ def test_a_refusal_that_cannot_be_counted_is_in_doubt(world: SeedWorld) -> None:
     assert (world.apply().counts, world.mailed) == ({"sent": 2}, BOTH)
 
 
-def test_a_refusal_rests_before_it_is_sent_again(world: SeedWorld) -> None:
-    end = world.apply(f"{ADD}:1:before:status=400")
-    assert (end.exit, end.counts) == (Exit.ERROR, {"refused": 2})
-    world.rest(SETTLE_AFTER - 1)
-    assert (world.apply().states, world.mailed) == ({"in_doubt": 2}, [])
-    world.rest(1)
-    assert (world.apply().counts, world.mailed) == ({"sent": 2}, BOTH)
-
-
 def test_a_refusal_rests_for_as_long_as_only_this_machine_says_that_time_has_passed(world: SeedWorld) -> None:
     world.variants = Variants(customers_appear_after_seconds=2 * SETTLE_AFTER, date="absent")
     world.apply(f"{ADD}:1:after:status=400")
