@@ -5,34 +5,34 @@ from __future__ import annotations
 import io
 import shlex
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from reconciler.cli import cli
 from reconciler.commands.environment import Environment
 from reconciler.commands.init import init
-from reconciler.commands.plan import PlanOptions, plan
 from reconciler.commands.validate import validate
 from reconciler.commands.workspace import Selection
+from reconciler.engine.plan import Consent
 from reconciler.errors import Exit, UsageError
-from tests.clock import FakeClock
-from tests.commands.world import EVERYTHING, Screen, Terminal
+from tests.commands.world import EVERYTHING, Run, Screen, Terminal, World
 
 ACCOUNT = "https://api-eu.agileresearch.medallia.com"
 TENANT = "https://acme.expoints.nl"
 
 
-class Place:
-    """A folder in which somebody begins, and what they see and type there."""
+class Place(World):
+    """A folder in which a person begins, and what is there then."""
 
-    def __init__(self, folder: Path, typed: str | None = None) -> None:
-        self.folder = folder
-        self.environment = Environment({}, FakeClock(), folder)
-        self.screen = Screen(stdin=io.StringIO() if typed is None else Terminal(typed))
-        self.console = self.screen.console(FakeClock())
+    @property
+    def environment(self) -> Environment:
+        return Environment({}, self.clock, self.folder)
 
-    def init(self, *urls: str, workspace: Path | None = None, may_ask: bool = True) -> Exit:
-        return init(workspace, urls, self.console, self.environment, may_ask=may_ask)
+    def init(self, *urls: str, workspace: Path | None = None, typed: str | None = None, **asked: Any) -> Run:
+        """Begin, at a terminal where something is typed."""
+        screen = Screen(stdin=io.StringIO() if typed is None else Terminal(typed))
+        return self.ran(init, workspace, urls, screen=screen, **asked)
 
     def text(self, name: str) -> str:
         return (self.folder / name).read_text("utf-8")
@@ -55,36 +55,33 @@ LOCAL = "http://127.0.0.1:8080"
 
 @pytest.mark.parametrize("urls", [[], [ACCOUNT], [TENANT], [ACCOUNT, TENANT], [LOCAL]])
 def test_what_it_writes_is_valid_and_planned_at_once(place: Place, urls: list[str]) -> None:
-    """A sandbox on this machine needs no credentials."""
-    assert place.init(*urls) is Exit.DONE
-    assert validate(EVERYTHING, place.console, place.environment) is Exit.DONE
-    assert plan(EVERYTHING, PlanOptions(), place.console, place.environment) is Exit.DONE
-    assert "1 to update (3 fields reset)" in place.screen.out
-    assert "0 warnings" in place.screen.out
-    assert ("env:" in place.settings) is (urls not in ([], [LOCAL]))
+    assert place.init(*urls).exit is Exit.DONE
+    valid, shown = place.ran(validate, EVERYTHING), place.plans(Consent())
+    assert valid.exit is shown.exit is Exit.DONE
+    assert "0 warnings" in valid.out
+    assert "1 to update (3 fields reset)" in shown.out
+    assert ("env:" in place.settings) is (urls not in ([], [LOCAL]))  # this machine needs no credentials
 
 
-def test_a_host_that_is_not_trusted_is_told_with_the_way_to_trust_it_and_so_is_no_repository(
+def test_the_real_account_is_a_target_its_credentials_are_names_and_what_to_do_next_is_told(
     place: Place,
 ) -> None:
-    place.init("https://api.example.com")
-    assert "RECONCILER_TRUSTED_HOSTS=api.example.com" in place.screen.out
-    assert "once this is in a git repository" in place.screen.out
-    assert ".gitignore" not in place.files()
-
-
-def test_the_real_account_is_a_target_and_its_credentials_are_names(place: Place) -> None:
-    place.init(f"{ACCOUNT}/", TENANT)
+    out = place.init(f"{ACCOUNT}/", TENANT).out
     assert f'url: "{ACCOUNT}"\n' in place.settings
     assert "master_key: {env: CHECKMARKET_MASTER_KEY}" in place.settings
     assert "token: {env: EXPOINTS_TOKEN}" in place.settings
-    assert "set CHECKMARKET_MASTER_KEY, CHECKMARKET_KEY, EXPOINTS_TOKEN" in place.screen.out
+    assert "set CHECKMARKET_MASTER_KEY, CHECKMARKET_KEY, EXPOINTS_TOKEN" in out
+    assert "once this is in a git repository" in out
+    assert ".gitignore" not in place.files()
+    other = place.init("https://api.example.com", workspace=place.folder / "other")
+    assert "RECONCILER_TRUSTED_HOSTS=api.example.com" in other.out
 
 
 @pytest.mark.parametrize(
     ("typed", "may_ask", "written", "said"),
     [
         (f"{ACCOUNT}\n{TENANT}\n", True, [ACCOUNT, TENANT], "(Enter: none yet)"),
+        # An answer that is no address is asked for again; two times Enter is the sandbox alone.
         (f"{ACCOUNT}/Help/\n{ACCOUNT}\n\n", True, [f'url: "{ACCOUNT}"'], "documentation"),
         ("\n\n", True, [], "(Enter: none yet)"),
         (f"{ACCOUNT}\n", False, [], ""),
@@ -92,14 +89,11 @@ def test_the_real_account_is_a_target_and_its_credentials_are_names(place: Place
     ],
 )
 def test_a_person_at_a_terminal_is_asked_for_two_addresses(
-    tmp_path: Path, typed: str | None, may_ask: bool, written: list[str], said: str
+    place: Place, typed: str | None, may_ask: bool, written: list[str], said: str
 ) -> None:
-    """An answer that is no address is asked for again; two times Enter is the sandbox alone."""
-    place = Place(tmp_path, typed)
-    place.init(may_ask=may_ask)
-    asked = place.screen.err.count("(Enter: none yet)")
-    assert asked == ((typed or "").count("\n") if may_ask else 0)
-    assert said in place.screen.err
+    told = place.init(typed=typed, may_ask=may_ask).told
+    assert told.count("(Enter: none yet)") == ((typed or "").count("\n") if may_ask else 0)
+    assert said in told
     assert all(text in place.settings for text in written)
     assert ("production:" in place.settings) is bool(written)
 
@@ -134,11 +128,10 @@ def test_a_workspace_around_is_left_as_it_is(place: Place, inside: str) -> None:
 
 def test_another_workspace_is_made_where_its_folder_is_named(place: Place) -> None:
     """Every command that it names exists, and finds that folder."""
-    Place(place.folder).init()
-    place.console.as_json = True
-    place.init(ACCOUNT, workspace=place.folder / "else where")
+    place.init()
+    chosen = place.folder / "else where"
+    document = place.init(ACCOUNT, workspace=chosen, json=True).document
     assert {"else where/reconciler.yaml", "else where/newsletter.yaml"} <= place.files()
-    document = place.screen.document
     assert "else where/reconciler.yaml" in document["written"]
     steps = [step.partition(": ")[0] for step in document["next"]]
     commands = [shlex.split(step)[1:] for step in steps if step.startswith("reconciler ")]
@@ -146,8 +139,7 @@ def test_another_workspace_is_made_where_its_folder_is_named(place: Place) -> No
     for verb, *options in commands:
         context = cli.commands[verb].make_context(verb, options)
         assert context.params["workspace"] == Path("else where")
-    chosen = Selection(place.folder / "else where")
-    assert plan(chosen, PlanOptions(), place.console, place.environment) is Exit.DONE
+    assert place.plans(Consent(), Selection(chosen)).exit is Exit.DONE
 
 
 @pytest.mark.parametrize("name", ["newsletter.yaml", "unrelated.yml", "deeper/compose.yaml"])
@@ -196,6 +188,5 @@ def test_a_gitignore_that_is_a_link_is_left_to_a_person(place: Place) -> None:
     (place.folder / ".git").mkdir()
     (place.folder / "theirs").write_text("*.log\n")
     (place.folder / ".gitignore").symlink_to("theirs")
-    place.init()
+    assert "add the line .reconciler/ to" in place.init().out
     assert place.text("theirs") == "*.log\n"
-    assert "add the line .reconciler/ to" in place.screen.out
