@@ -12,7 +12,6 @@ from urllib.parse import parse_qs
 
 import pytest
 
-from reconciler.access import Access
 from reconciler.commands.console import each
 from reconciler.errors import ApiError, BadAnswer, Refused, Unauthorised, UsageError
 from reconciler.expoints.client import ClientLogin, Customers, open_expoints
@@ -118,11 +117,6 @@ class TestTheRequest:
         with pytest.raises(error), tenant(Issuer(), clock, ClientLogin(url, ID, SECRET)):
             pass
 
-    def test_more_hosts_can_be_trusted(self) -> None:
-        login = ClientLogin("https://login.acme.example/token", ID, SECRET)
-        with open_expoints("http://localhost", login, Connection(access=Access(("login.acme.example",)))):
-            pass
-
 
 class TestKeeping:
     @pytest.mark.parametrize(
@@ -164,12 +158,6 @@ class TestKeeping:
             assert ask(customers) == ask(customers) == 1
         assert issuer.used == used
 
-    def test_the_allowance_of_the_tenant_is_not_that_of_the_token_host(self, clock: FakeClock) -> None:
-        issuer, started = Issuer(accepts=frozenset({"t2"})), clock.now()
-        with tenant(issuer, clock, per_minute=2) as customers:
-            ask(customers)
-        assert (issuer.used, len(issuer.forms), clock.now() - started) == (["t1", "t2"], 2, 0)
-
 
 def all_at_once(issuer: Issuer, customers: Customers) -> list[int | ApiError]:
     """Ask in 20 threads, and let a token be given when all of them have begun to ask."""
@@ -192,12 +180,6 @@ class TestManyThreads:
         with tenant(issuer, clock) as customers:
             assert all_at_once(issuer, customers) == [1] * 20
         assert (set(issuer.used), len(issuer.forms)) == ({"t1"}, 1)
-
-    def test_they_share_one_renewal(self, clock: FakeClock) -> None:
-        issuer = Issuer(accepts=frozenset({"t2"}))
-        with tenant(issuer, clock) as customers:
-            got = each(lambda n: customers.count([f"{n}@x.example"]), range(40), workers=20)
-        assert ([one.customers for one in got], len(issuer.forms)) == ([1] * 40, 2)
 
     def test_they_share_a_failure(self, clock: FakeClock) -> None:
         issuer = Issuer(status=401)

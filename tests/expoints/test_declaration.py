@@ -8,7 +8,7 @@ import pytest
 from reconciler.checkmarket.model import SECTION
 from reconciler.commands.workspace import CUSTOMER_SEEDS
 from reconciler.config.load import load
-from reconciler.expoints.model import BATCH, Answer, CustomerDefaults, CustomerSeed, FileAnswer
+from reconciler.expoints.model import BATCH, Answer, CustomerDefaults, FileAnswer
 from reconciler.expoints.seed import Moment, Seed, Send
 from tests.config.conftest import Files, write_files
 
@@ -64,12 +64,6 @@ EVERY_BATCH_FIELD: list[tuple[str, str, Any]] = [
 def test_a_field_of_the_batch(text: str, member: str, value: object, folder: Path) -> None:
     batch = seed_of(folder, f"    {text}\n{CUSTOMER}").batch
     assert batch == {"IsTest": True, "NotificationEmailAddresses": "qa@example.com", member: value}
-
-
-def test_notification_addresses_go_with_commas(folder: Path) -> None:
-    text = "    is_test: true\n    notification_email_addresses: [b@example.com, a@example.com]\n"
-    (seed,) = seeds_of(folder, {"a.yaml": f"{HEAD}{text}{CUSTOMER}"})
-    assert seed.batch["NotificationEmailAddresses"] == "b@example.com,a@example.com"
 
 
 def answer(text: str, **members: object) -> tuple[str, str, Any]:
@@ -137,11 +131,6 @@ def test_every_documented_field_is_in_the_tables() -> None:
     assert customer | {"data"} == set(CustomerDefaults.model_fields)
     answers = " ".join(text for text, _, _ in EVERY_CUSTOMER_FIELD)
     assert all(f"{name}: " in answers for model in (Answer, FileAnswer) for name in model.model_fields)
-
-
-def test_every_field_of_the_seed_itself_is_in_its_model() -> None:
-    own = "send round after shared_mailbox fault_statuses defaults customers customers_from"
-    assert set(CustomerSeed.model_fields) - BATCH == set(own.split())
 
 
 def test_what_a_seed_says_of_itself(folder: Path) -> None:
@@ -231,14 +220,6 @@ def test_a_table_says_the_same(folder: Path) -> None:
         [(15, "x")],
         "t.csv:3:1",
     )
-
-
-def test_a_customer_is_the_same_however_it_is_declared(folder: Path) -> None:
-    inline = '    customers: [{email: a@example.com, send_date: today, data: {"15": x}}]\n'
-    table = "    customers_from: t.csv\n    defaults: {send_date: today}\n"
-    first = seed_of(folder, inline).customers[0]
-    second = seed_of(folder, table, t_csv="email,15\na@example.com,x\n").customers[0]
-    assert first.digest == second.digest
 
 
 def test_the_content_of_a_file_is_part_of_what_is_declared(folder: Path) -> None:

@@ -6,8 +6,6 @@ from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 from msgspec.structs import replace
 
 from reconciler.checkmarket.model import SECTION
@@ -15,7 +13,7 @@ from reconciler.commands.workspace import CUSTOMER_SEEDS
 from reconciler.config.load import load
 from reconciler.config.settings import Guardrails
 from reconciler.errors import FilesInvalid
-from reconciler.expoints.model import check_expiry, check_seed, place_of
+from reconciler.expoints.model import check_expiry, check_seed
 from reconciler.expoints.seed import Moment, Seed, SeedCustomer
 from reconciler.problems import Place, Problem, Severity
 from tests.config.conftest import Files, write_files
@@ -235,11 +233,6 @@ def test_neither_sharing_is_told_to_both_and_two_targets_share_nothing(tmp_path:
     assert problems_of(tmp_path, {**files, "a.yaml": f"{first}targets: [staging]{second}"}) == ()
 
 
-def test_one_end_date_is_told_once(tmp_path: Path) -> None:
-    text = "    end_date: today\n    customers: [{email: x@example.com}, {email: y@example.com}]\n"
-    assert len(problems_of(tmp_path, {"a.yaml": f"{HEAD}{SENDABLE}{text}"})) == 1
-
-
 @pytest.mark.parametrize(
     "text",
     [
@@ -306,24 +299,3 @@ def test_the_proof_of_test_is_looked_at_again(one: Seed, expected: list[str]) ->
     assert codes(one) == expected
     if not expected:
         assert "no-allowed-recipients" in codes(one, Guardrails())
-
-
-@given(
-    st.lists(
-        st.sampled_from(["a@example.com", "ceo@real.example", "a@example.com,ceo@real.example", "x"]),
-        max_size=4,
-    )
-)
-def test_one_address_outside_the_list_is_never_let_through(emails: list[str]) -> None:
-    assert (codes(seed(*emails)) == []) == (bool(emails) and set(emails) == {"a@example.com"})
-
-
-def test_a_finding_is_about_a_customer_or_the_seed() -> None:
-    there = Place("t.csv", 7, 1)
-    one = replace(
-        seed("a@example.com"), customers=(SeedCustomer(there, "x", {}, ()),), batch={"IsTest": True}
-    )
-    assert {finding.code: place_of(one, finding) for finding in check_seed(one, ALLOWED)} == {
-        "not-one-address": there,
-        "no-notification-address": HERE,
-    }

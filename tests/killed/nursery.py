@@ -1,7 +1,7 @@
 """Commands in processes of their own that start at once, for their parent has imported everything.
 
 `python -m tests.killed.nursery` reads one command a line and answers with its exit code, negative where a
-signal ended it.
+signal ended it. tests/seeds/forks.py does so with commands at a time that it is given.
 """
 
 from __future__ import annotations
@@ -10,9 +10,11 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
+from types import MappingProxyType
+from typing import Any
 
 TOP = Path(__file__).parents[2]
 
@@ -21,16 +23,16 @@ Run = Callable[..., int]
 
 
 @contextmanager
-def nursery() -> Iterator[Run]:
+def nursery(module: str = __name__) -> Iterator[Run]:
     """Yield what runs a command, with `environ` alone, in a child process and returns its exit code."""
-    command = [sys.executable, "-m", __name__]
+    command = [sys.executable, "-m", module]
     pipe = subprocess.PIPE
     with subprocess.Popen(command, cwd=TOP, stdin=pipe, stdout=pipe, text=True) as process:
 
-        def run(*arguments: str, environ: dict[str, str]) -> int:
+        def run(*arguments: object, environ: Mapping[str, str] = MappingProxyType({})) -> int:
             assert process.stdin is not None
             assert process.stdout is not None
-            print(json.dumps([arguments, environ]), file=process.stdin, flush=True)
+            print(json.dumps([arguments, dict(environ)]), file=process.stdin, flush=True)
             return int(process.stdout.readline())
 
         yield run
@@ -45,16 +47,23 @@ def main() -> None:
     import reconciler.journal.sqlite  # noqa: F401
     from reconciler.cli import main as command
 
+    def perform(arguments: list[str], environ: dict[str, str]) -> int:
+        os.environ.clear()
+        os.environ.update(environ)
+        return command(arguments)
+
+    fork_each(perform)
+
+
+def fork_each(perform: Callable[[Any, Any], int]) -> None:
+    """Perform each line of input in a child, and say how that ended."""
     for line in sys.stdin:
-        arguments, environ = json.loads(line)
         child = os.fork()
         if child == 0:
             nowhere = os.open(os.devnull, os.O_RDWR)
             for stream in (0, 1, 2):
                 os.dup2(nowhere, stream)
-            os.environ.clear()
-            os.environ.update(environ)
-            os._exit(command(arguments))
+            os._exit(perform(*json.loads(line)))
         print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]), flush=True)
 
 

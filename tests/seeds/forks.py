@@ -1,133 +1,93 @@
-"""Real processes that start at once: forks of one that has imported everything (`-m tests.seeds.forks`).
-
-Each line on its input is a task. It answers with two lines: the number of the process, and how that ended.
-"""
+"""A world behind a socket, whose commands can be processes of their own that die at one point."""
 
 from __future__ import annotations
 
 import io
-import json
-import os
-import subprocess
-import sys
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from reconciler.commands.apply import ApplyOptions, apply
 from reconciler.commands.console import Console
-from reconciler.commands.environment import CrashKind, CrashSwitch, Environment
+from reconciler.commands.environment import CrashSwitch, Environment
 from reconciler.commands.seeds import seeds_resolve, seeds_send, seeds_status
-from reconciler.commands.workspace import Selection
 from reconciler.engine.plan import Consent
 from reconciler.errors import ReconcilerError
+from reconciler.sandbox import Server, create_app
 from tests.clock import FakeClock
+from tests.commands.world import EVERYTHING
+from tests.killed.nursery import Run, fork_each, nursery
+from tests.seeds.world import SETTINGS, SeedWorld
 
-TOP = Path(__file__).parents[2]
-EVERYTHING = Selection()
-
-
-@dataclass(frozen=True)
-class Task:
-    """A command in a workspace at a time. It dies at a write of the journal, if `point` names one.
-
-    Writes count from 1; `3 before` is right before the third, `3 after` right after it.
-    """
-
-    verb: str
-    folder: str
-    now: float
-    point: str = ""
-
-
-class Fatal(CrashSwitch):
-    """Counts the writes to a journal, and ends the process at one, as a power cut would."""
-
-    def __init__(self, point: str) -> None:
-        super().__init__(f"journal:{point.replace(' ', ':')}" if point else "")
-        self.writes = 0
-
-    def before(self, kind: CrashKind) -> None:
-        self.writes += kind == "journal"
-        super().before(kind)
-
+if TYPE_CHECKING:
+    from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
 
 VERBS: dict[str, Callable[..., int]] = {
     "apply": partial(apply, EVERYTHING, ApplyOptions(Consent(resets=None), yes=True)),
     "send": partial(seeds_send, "smoke", EVERYTHING, again=False, yes=True),
-    "send --again": partial(seeds_send, "smoke", EVERYTHING, again=True, yes=True),
     "resolve --sent": partial(seeds_resolve, "smoke", EVERYTHING, sent=True),
-    "resolve --not-sent": partial(seeds_resolve, "smoke", EVERYTHING, sent=False),
     "status": partial(seeds_status, EVERYTHING),
 }
+open_forks = partial(nursery, "tests.seeds.forks")
 
 
-def perform(task: Task) -> int:
-    """Carry out a task in this process; write down how often it wrote to the journal."""
-    fatal = Fatal(task.point)
+def perform(task: tuple[str, str, float, str], _environ: object) -> int:
+    """Run a verb in a folder at a time, to its end or to a point at which it dies."""
+    verb, folder, now, point = task
     console = Console(io.StringIO(), io.StringIO(), io.StringIO())
-    environment = Environment({}, FakeClock(task.now), Path(task.folder), crash=fatal)
     try:
-        return VERBS[task.verb](console, environment)
+        return VERBS[verb](console, Environment({}, FakeClock(now), Path(folder), crash=CrashSwitch(point)))
     except ReconcilerError as error:
         return error.exit
-    finally:
-        writes_of(task.folder).write_text(str(fatal.writes))
 
 
-def writes_of(folder: str) -> Path:
-    """Return the file that says how often the last task in a folder wrote to its journal."""
-    return Path(folder) / "writes"
+@dataclass
+class ServedWorld(SeedWorld):
+    """A world whose sandbox is called through a socket. Use `serving` to make one."""
 
+    url: str = ""
+    app: WSGIApplication | None = None
 
-def main() -> None:
-    """Fork a process for each line of input, and tell its number and its end."""
-    for line in sys.stdin:
-        pid = os.fork()
-        if pid == 0:
-            os._exit(perform(Task(**json.loads(line))))
-        print(pid, flush=True)
-        _, status = os.waitpid(pid, 0)
-        print(os.waitstatus_to_exitcode(status), flush=True)
+    def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+        """Answer as the tenant does."""
+        assert self.app
+        return self.app(environ, start_response)
 
+    @property
+    def environment(self) -> Environment:
+        self.refresh()
+        return Environment(self.environ, self.clock, self.folder)
 
-class Forks:
-    """The other side: runs tasks one after another."""
+    @property
+    def account(self) -> str:
+        """The name under which the journal knows the tenant."""
+        return self.url.partition("//")[2]
 
-    def __init__(self, process: subprocess.Popen[str]) -> None:
-        self._process = process
+    def refresh(self) -> None:
+        """Let the server answer as this world is now."""
+        self.app = create_app(
+            self.state, self.variants, self.faults, clock=self.clock.now, sleep=self.clock.sleep
+        )
 
-    def begin(self, task: Task) -> int:
-        """Begin a task; return the number of its process."""
-        assert self._process.stdin
-        print(json.dumps(asdict(task)), file=self._process.stdin, flush=True)
-        return int(self._line())
-
-    def end(self) -> int:
-        """Wait for the end of the task; return its exit code, negative where a signal ended it."""
-        return int(self._line())
-
-    def _line(self) -> str:
-        assert self._process.stdout
-        return self._process.stdout.readline()
+    def run(self, forks: Run, verb: str, point: str = "") -> int:
+        """Run a verb in a process; return its exit code, negative where it died at `point`."""
+        self.refresh()
+        return forks(verb, str(self.folder), self.clock.now(), point)
 
 
 @contextmanager
-def open_forks() -> Iterator[Forks]:
-    """Start the process that forks; it ends with the block."""
-    command = [sys.executable, "-m", "tests.seeds.forks"]
-    with subprocess.Popen(
-        command, cwd=TOP, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
-    ) as process:
-        try:
-            yield Forks(process)
-        finally:
-            with suppress(BrokenPipeError):
-                assert process.stdin
-                process.stdin.close()
+def serving(folder: Path) -> Iterator[ServedWorld]:
+    """Serve a world on a free port, to the commands that run in the block."""
+    world = ServedWorld(folder)
+    with Server(world) as server:
+        world.url = server.url
+        world.write("reconciler.yaml", SETTINGS.replace('"sandbox:"', f'"{world.url}"'))
+        yield world
+    world.state.close()
 
 
 if __name__ == "__main__":
-    main()
+    fork_each(perform)

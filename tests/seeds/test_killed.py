@@ -6,18 +6,22 @@ tests/killed does the same to a first apply, of changes and seeds.
 from __future__ import annotations
 
 import signal
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from itertools import count
 from pathlib import Path
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import pytest
 
 from reconciler.errors import Exit
 from reconciler.expoints.settling import LONGEST_POST
 from reconciler.sandbox import Variants
-from tests.seeds.forks import Forks, Task, open_forks
-from tests.seeds.served import WHENS, ServedWorld, When, serving
+from tests.killed.nursery import Run
+from tests.seeds.forks import ServedWorld, open_forks, serving
 from tests.seeds.world import ADD, JANE, JOHN, SETTLE_AFTER, End
+
+if TYPE_CHECKING:
+    from wsgiref.types import StartResponse, WSGIEnvironment
 
 BOTH = [JANE, JOHN]
 # It is unknown how long the request of a killed process was under way.
@@ -25,44 +29,47 @@ RESTED = LONGEST_POST + SETTLE_AFTER
 
 
 class Story(NamedTuple):
-    """A command, what happened before it, and how many requests and writes of the journal it makes."""
+    """A command, and how many requests and writes of the journal it makes."""
 
-    name: str
     verb: str
     requests: int
     writes: int
-
-    def __str__(self) -> str:
-        return self.name
 
 
 # Requests: what the plan asks before and after the run has begun, and for a batch a count for each mailbox
 # and for an unknown one, the batch itself, and five more to verify it. Writes: a journal that is new, the
 # run, each batch, each customer that is settled or found, their ends.
-SETTLING = Story("an apply that settles", "apply", 9, 4)
-FINDING = Story("an apply that finds", "apply", 7, 4)
-BY_HAND = Story("seeds send", "send", 13, 5)
-RESOLVING = Story("seeds resolve", "resolve --sent", 1, 4)
+SETTLING = Story("apply", 9, 4)
+FINDING = Story("apply", 7, 4)
+BY_HAND = Story("send", 13, 5)
+RESOLVING = Story("resolve --sent", 1, 4)
 ENDS = {FINDING: Exit.REFUSED}
 """How a command ends that does not end well."""
 STORIES = (SETTLING, FINDING, BY_HAND, RESOLVING)
 
 
+POINTS = [
+    pytest.param(story, f"{kind}:{number}:{when}", id=f"{name}-{kind}:{number}:{when}")
+    for name, story in zip(("settling", "finding", "by hand", "resolving"), STORIES, strict=True)
+    for kind, most in (("request", story.requests), ("journal", story.writes))
+    for number in range(1, most + 1)
+    for when in ("before", "after")
+]
+
+
 @pytest.fixture(scope="module")
-def forks() -> Iterator[Forks]:
+def forks() -> Iterator[Run]:
     with open_forks() as forks:
         yield forks
 
 
-@pytest.fixture(scope="module")
-def others() -> Iterator[Forks]:
-    with open_forks() as forks:
-        yield forks
+others = forks
+"""For a command that runs while another one does."""
 
 
 @pytest.fixture
 def world(tmp_path: Path) -> Iterator[ServedWorld]:
-    with serving(lambda front, url: ServedWorld(tmp_path, front=front, url=url)) as world:
+    with serving(tmp_path) as world:
         world.declare(JOHN, JANE)
         yield world
 
@@ -102,69 +109,54 @@ def check_recovery(world: ServedWorld, story: Story) -> None:
     assert applied(world).counts == {}
 
 
-@pytest.mark.parametrize("story", STORIES, ids=str)
+@pytest.mark.parametrize("story", STORIES)
 def test_a_command_makes_as_many_requests_and_writes_as_are_tried_here(
-    world: ServedWorld, forks: Forks, story: Story
+    world: ServedWorld, forks: Run, story: Story
 ) -> None:
     tell(world, story)
-    assert world.run(forks, story.verb) == ENDS.get(story, Exit.DONE)
-    assert (world.front.requests, world.journaled) == (story.requests, story.writes)
+    before = len(world.state.requests())
+    assert world.run(forks, story.verb, f"journal:{story.writes + 1}:before") == ENDS.get(story, Exit.DONE)
+    assert len(world.state.requests()) - before == story.requests
     assert world.mailed == BOTH
 
 
-@pytest.mark.parametrize("when", WHENS)
-@pytest.mark.parametrize(
-    ("story", "number"), [(story, n + 1) for story in STORIES for n in range(story.requests)], ids=str
-)
-def test_killed_at_any_request_each_mailbox_is_mailed_once(
-    world: ServedWorld, forks: Forks, story: Story, number: int, when: When
+@pytest.mark.parametrize(("story", "point"), POINTS)
+def test_killed_at_any_point_each_mailbox_is_mailed_once(
+    world: ServedWorld, forks: Run, story: Story, point: str
 ) -> None:
     tell(world, story)
-    assert world.run(forks, story.verb, boundary=(number, when)) == -signal.SIGKILL
+    assert world.run(forks, story.verb, point) == -signal.SIGKILL
     check_recovery(world, story)
 
 
-@pytest.mark.parametrize("when", WHENS)
-@pytest.mark.parametrize(
-    ("story", "number"), [(story, n + 1) for story in STORIES for n in range(story.writes)], ids=str
-)
-def test_killed_at_any_write_of_the_journal_each_mailbox_is_mailed_once(
-    world: ServedWorld, forks: Forks, story: Story, number: int, when: When
-) -> None:
-    tell(world, story)
-    assert world.run(forks, story.verb, point=f"{number} {when}") == -signal.SIGKILL
-    check_recovery(world, story)
-
-
-INTENDED, CONCLUDED = 3, 4
+INTENDED, CONCLUDED = "journal:3:after", "journal:4:before"
 """The writes of `seeds send` around its batch: after those of a journal that is new, and of a run."""
-AROUND = [(f"{INTENDED} after", []), (f"{CONCLUDED} before", BOTH)]
 
 
-@pytest.mark.parametrize(("point", "mailed"), AROUND)
+@pytest.mark.parametrize(("point", "mailed"), [(INTENDED, []), (CONCLUDED, BOTH)])
 def test_killed_around_the_batch_it_is_in_doubt_and_rests_for_the_longest_request_too(
-    world: ServedWorld, forks: Forks, point: str, mailed: list[str]
+    world: ServedWorld, forks: Run, point: str, mailed: list[str]
 ) -> None:
-    world.run(forks, "send", point=point)
+    world.run(forks, "send", point)
     assert (applied(world).exit, world.mailed) == (Exit.IN_DOUBT, mailed)
     assert applied(world, RESTED - 1).states == {"in_doubt": 2}
     assert world.mailed == mailed
 
 
 def test_killed_before_the_batch_it_rests_so_long_by_the_clock_of_the_tenant_too(
-    world: ServedWorld, forks: Forks
+    world: ServedWorld, forks: Run
 ) -> None:
-    world.run(forks, "send", point=f"{INTENDED} after")
+    world.run(forks, "send", INTENDED)
     world.variants = Variants(clock_behind_seconds=1.0)
     assert applied(world, RESTED).states == {"in_doubt": 2}
     assert applied(world, 1).states == {"pending": 2}
 
 
 def test_killed_while_a_person_has_to_approve_nothing_is_sent_again_ever(
-    world: ServedWorld, forks: Forks
+    world: ServedWorld, forks: Run
 ) -> None:
     world.declare(JOHN, JANE, approve_automatically=False)
-    world.run(forks, "send", point=f"{CONCLUDED} before")
+    world.run(forks, "send", CONCLUDED)
     world.approve()
     assert applied(world, 10 * SETTLE_AFTER).states == {"in_doubt": 2}
     assert world.mailed == BOTH
@@ -176,21 +168,22 @@ APPLY = 17
 
 @pytest.mark.parametrize("number", range(1, APPLY + 1))
 def test_of_two_at_once_on_one_account_one_sends(
-    world: ServedWorld, forks: Forks, others: Forks, number: int
+    world: ServedWorld, forks: Run, others: Run, number: int
 ) -> None:
-    task = Task("apply", str(world.folder), world.clock.now())
     ends: list[int] = []
+    numbers = count(1)
 
-    def run_the_other() -> None:
-        others.begin(task)
-        ends.append(others.end())
+    def interrupted(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+        answer = list(tenant(environ, start_response))
+        if next(numbers) == number:
+            ends.append(others("apply", str(world.folder), world.clock.now(), ""))
+        return answer
 
     world.refresh()
-    world.front.arm((number, "after"), run_the_other)
-    forks.begin(task)
-    ends.append(forks.end())
-    assert (len(ends), world.front.requests >= APPLY) == (2, True)
-    assert world.mailed == BOTH
+    assert world.app
+    tenant, world.app = world.app, interrupted
+    ends.append(forks("apply", str(world.folder), world.clock.now(), ""))
+    assert (len(ends), next(numbers) > APPLY, world.mailed) == (2, True, BOTH)
     # What the other one has under way may be done or not, for all that the second one can tell.
     assert Exit.DONE in ends
     assert set(ends) <= {Exit.DONE, Exit.REFUSED, Exit.IN_DOUBT}

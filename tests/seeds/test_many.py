@@ -43,16 +43,6 @@ def test_after_its_journal_is_lost_only_who_is_unknown_is_sent_to(world: SeedWor
     assert world.mailed == MAILBOXES
 
 
-def test_more_customers_than_one_request_takes(tmp_path: Path) -> None:
-    world = SeedWorld(tmp_path)
-    mailboxes = [f"smoke+{number:03}@example.com" for number in range(250)]
-    world.declare(*mailboxes)
-    end = world.apply()
-    assert end.exit is Exit.DONE
-    assert world.mailed == mailboxes
-    assert "Counting customers: 250 requests." in end.told
-
-
 def test_where_the_first_count_is_hopeless_no_other_address_is_asked_for(tmp_path: Path) -> None:
     world = SeedWorld(tmp_path)
     world.declare(*(f"smoke+{number:03}@example.com" for number in range(200)))

@@ -88,18 +88,6 @@ def test_what_was_found_stays_found_in_every_round_until_a_person_says_how_it_is
     assert (world.apply().counts, len(world.mailed)) == ({"sent": 2}, 4)
 
 
-def test_only_who_has_customers_is_found(world: SeedWorld) -> None:
-    world.declare(JOHN)
-    world.apply()
-    world.lose_journal()
-    world.declare(JOHN, JANE)
-    assert "once more" not in world.plan()[1]
-    end = world.apply()
-    assert (end.exit, end.states) == (Exit.REFUSED, {"found": 1, "pending": 1})
-    assert world.batches[1] == [JANE]
-    assert "smoke --again, which mails the 1 customer sent already once more" in world.plan()[1]
-
-
 def test_once_does_not_send_what_changed_and_says_so(world: SeedWorld) -> None:
     world.apply()
     world.declare(JOHN, JANE, batch_name="another")

@@ -43,7 +43,7 @@ def test_what_is_in_doubt_rests_before_it_is_counted(world: SeedWorld, fault: st
     world.rest(SETTLE_AFTER - 1)
     end = world.apply()
     assert (end.exit, end.states, end.counts) == (Exit.IN_DOUBT, {"in_doubt": 2}, {})
-    assert len(world.posts) == 1
+    assert (end.document["customers_in_doubt"], len(world.posts)) == (2, 1)
     world.rest(1)
     end = world.apply()
     states, counts = ({"pending": 2}, {"sent": 2}) if ":before:" in fault else ({"sent": 2}, {})

@@ -64,10 +64,6 @@ class TestTheTenant:
         world.write("smoke.yaml", "\n".join(lines))
         assert "column Region is archived (configs/smoke.yaml:7:" in world.plan()[1]
 
-    def test_a_plan_says_by_its_exit_that_apply_would_be_refused(self, world: SeedWorld) -> None:
-        world.archive("Business Unit")
-        assert world.plan()[0] is Exit.REFUSED
-
     def test_other_seeds_and_configurations_go_on(self, world: SeedWorld) -> None:
         world.write("welcome.yaml", WELCOME)
         world.declare("optedout@example.com", key="other")
@@ -117,10 +113,6 @@ class TestTheFiles:
         with pytest.raises(FilesInvalid):
             world.apply()
         assert world.state.requests() == ()
-
-    def test_a_concept_batch_is_a_test(self, world: SeedWorld) -> None:
-        world.declare(JOHN, is_test=None, is_concept=True)
-        assert world.apply().counts == {"sent": 1}
 
 
 def not_a_test(plan: SeedPlan) -> SeedPlan:

@@ -24,8 +24,8 @@ from reconciler.errors import Exit
 from reconciler.expoints.recipients import hash_at
 from reconciler.expoints.settling import LONGEST_POST
 from reconciler.sandbox import Variants
-from tests.seeds.forks import Forks, open_forks
-from tests.seeds.served import WHENS, ServedWorld, When, serving
+from tests.killed.nursery import Run
+from tests.seeds.forks import open_forks, serving
 from tests.seeds.world import ADD, JOHN, SETTLE_AFTER
 
 # For so long a customer may be invisible. A journal is lost only when everybody is visible again.
@@ -61,7 +61,10 @@ REQUESTS, WRITES = 16, 5
 MOST_STEPS = 12
 SEND = st.sampled_from(["once", "on_change"])
 AUTOMATIC = st.sampled_from([True, True, True, False])
-WHEN = st.sampled_from(WHENS)
+POINT = st.one_of(
+    st.builds("request:{}:{}".format, st.integers(1, REQUESTS), st.sampled_from(["before", "after"])),
+    st.builds("journal:{}:{}".format, st.integers(1, WRITES), st.sampled_from(["before", "after"])),
+)
 
 
 class Sequences(RuleBasedStateMachine):
@@ -71,9 +74,7 @@ class Sequences(RuleBasedStateMachine):
         super().__init__()
         self.stack = ExitStack()
         folder = Path(self.stack.enter_context(tempfile.TemporaryDirectory()))
-        self.world = self.stack.enter_context(
-            serving(lambda front, url: ServedWorld(folder, front=front, url=url))
-        )
+        self.world = self.stack.enter_context(serving(folder))
         self.round, self.version, self.automatic = 1, 1, True
         self.sends: dict[str, str] = {}
         """What `send:` says in each round."""
@@ -146,17 +147,10 @@ class Sequences(RuleBasedStateMachine):
         came = self.check(before)
         self.check_report(document["sent"][0] if document else {}, came)
 
-    @rule(verb=st.sampled_from(["apply", "send", "status"]), number=st.integers(1, REQUESTS), when=WHEN)
-    def kill_at_a_request(self, verb: str, number: int, when: When) -> None:
+    @rule(verb=st.sampled_from(["apply", "send", "status"]), point=POINT)
+    def kill(self, verb: str, point: str) -> None:
         before = self.came
-        code = self.world.run(forks(), verb, boundary=(number, when))
-        assert code == -signal.SIGKILL or code in set(Exit)
-        self.check(before)
-
-    @rule(verb=st.sampled_from(["apply", "send"]), number=st.integers(1, WRITES), when=WHEN)
-    def kill_at_a_write(self, verb: str, number: int, when: When) -> None:
-        before = self.came
-        code = self.world.run(forks(), verb, point=f"{number} {when}")
+        code = self.world.run(forks(), verb, point)
         assert code == -signal.SIGKILL or code in set(Exit)
         self.check(before)
 
@@ -227,11 +221,11 @@ class Sequences(RuleBasedStateMachine):
 _OPEN = ExitStack()
 
 
-def forks() -> Forks:
+def forks() -> Run:
     """Return what starts processes, the same one for all sequences."""
     if not hasattr(forks, "open"):
         forks.open = _OPEN.enter_context(open_forks())  # type: ignore[attr-defined]
-    found: Forks = forks.open  # type: ignore[attr-defined]
+    found: Run = forks.open  # type: ignore[attr-defined]
     return found
 
 

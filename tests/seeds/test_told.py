@@ -5,16 +5,12 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from msgspec.structs import replace
-
-from reconciler.commands.apply import ApplyOptions, apply, apply_across
-from reconciler.commands.reports import Form, TargetSelection
+from reconciler.commands.apply import ApplyOptions, apply
+from reconciler.commands.reports import Form
 from reconciler.commands.reports import ReportFile as Report
-from reconciler.engine.plan import Consent
-from reconciler.errors import Exit
 from reconciler.sandbox import Fault
 from tests.commands.world import EVERYTHING, Screen
-from tests.seeds.world import ADD, JANE, JOHN, SeedWorld
+from tests.seeds.world import ADD, SeedWorld
 
 CHANGES = "Applied: 0 changed, 0 failed, 0 stale, 0 skipped, 0 in doubt; "
 REPORTS = (Report(Form.MARKDOWN, Path("report.md")), Report(Form.HTML, Path("report.html")))
@@ -45,39 +41,9 @@ def test_the_summary_counts_customers_of_this_run_and_of_a_run_before(world: See
     assert told(world) == f"{CHANGES}1 customer sent, 2 in doubt."
 
 
-def test_without_a_doubt_the_summary_is_as_ever(world: SeedWorld) -> None:
-    assert told(world) == f"{CHANGES}2 customers sent."
-    assert not any("customers in doubt" in text for text in reported(world))
-
-
 def test_the_summary_counts_what_was_refused_and_what_is_blocked(world: SeedWorld) -> None:
     world.declare("optedout@example.com", key="another")
     assert told(world, f"{ADD}:1:before:status=400") == (
         f"{CHANGES}0 customers sent, 1 seed refused (2 customers), 1 seed blocked (1 customer)."
     )
     assert world.plan()[1].rstrip().endswith("0 seeds to send (0 customers), 1 seed blocked (1 customer).")
-
-
-def test_the_document_counts_both(world: SeedWorld) -> None:
-    world.declare(JOHN, key="one")
-    world.declare(JANE, key="two")
-    (world.folder / "configs" / "smoke.yaml").unlink()
-    end = world.apply(f"{ADD}:1:before:drop")
-    assert (end.document["customers_sent"], end.document["customers_in_doubt"]) == (1, 1)
-
-
-def test_the_summary_over_several_targets_adds_them_up(world: SeedWorld) -> None:
-    settings = (world.folder / "configs" / "reconciler.yaml").read_text("utf-8")
-    other = settings.partition("  sandbox:\n")[2]
-    world.write("reconciler.yaml", f"{settings}  other:\n{other}")
-    world.declare(JOHN, JANE, targets=["sandbox", "other"])
-    world.faults = [Fault.parse(f"{ADD}:1:before:drop")]
-    screen, app = Screen(), world.environment.sandboxes["sandbox"]
-    environment = replace(world.environment, sandboxes={"sandbox": app, "other": app})
-    console = screen.console(world.clock, as_json=True)
-    several = TargetSelection(("sandbox", "other"))
-    assert (
-        apply_across(several, EVERYTHING, ApplyOptions(Consent(), yes=True), console, environment)
-        is Exit.IN_DOUBT
-    )
-    assert (screen.document["customers_sent"], screen.document["customers_in_doubt"]) == (2, 2)

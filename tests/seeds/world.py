@@ -181,12 +181,6 @@ class SeedWorld(World):
         return sorted(mail["to"] for mail in mails if mail["kind"] == "invitation")
 
     @property
-    def customers(self) -> list[str]:
-        """The mailbox of every customer that the tenant has, in the order in which they came."""
-        with self.state.transaction() as documents:
-            return [customer["Email"] for customer in documents.all(CUSTOMERS).values()]
-
-    @property
     def came(self) -> list[tuple[str, str]]:
         """The mailbox of every customer that the tenant was sent, with the name of its batch."""
         with self.state.transaction() as documents:
