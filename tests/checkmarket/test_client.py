@@ -235,3 +235,11 @@ class TestErrors:
             with pytest.raises(error, match=f"{status} .*The reason") as caught:
                 configs.read(7)
             assert type(caught.value) is error
+
+    def test_wrong_keys_are_named_by_where_they_are_set(self) -> None:
+        connection, names = Connection(transport=WsgiTransport(Server((401, b"")))), "KEY_A and KEY_B"
+        with (
+            open_checkmarket("http://localhost", MASTER, KEY, connection, credentials=names) as configs,
+            pytest.raises(Unauthorised, match="Check KEY_A and KEY_B"),
+        ):
+            configs.read(7)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 import json
-import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -287,30 +286,11 @@ class TestSurveys:
             assert configs.find("survey", "survey 7") == ()
             assert configs.find("survey", "Survey") == ()
 
-    def test_they_are_listed_once_for_all_lookups_of_all_threads(self) -> None:
-        asked: list[str] = []
-        app = sandbox(Variants(), surveys=50)
-
-        def counting(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
-            asked.append(environ["PATH_INFO"])
-            return app(environ, start_response)
-
-        together = threading.Barrier(4)
-
-        def find(number: int) -> object:
-            together.wait()
-            return configs.find("survey", f"Survey {number}")
-
-        with opened(counting) as configs:
-            assert each(find, range(1, 5), workers=4) == [[1], [2], [3], [4]]
-        assert asked == ["/3/surveys"]
-
-    def test_one_without_a_title_is_passed_over_and_a_list_that_failed_is_asked_for_again(self) -> None:
-        found: Json = {
-            "Meta": {"Status": 200, "TotalRowCount": 2},
-            "Data": [{"Id": 1}, {"Id": 2, "Title": "x"}],
-        }
-        with served(FAILED, found) as configs:
-            with pytest.raises(ApiError):
+    def test_they_are_listed_once_for_all_lookups_and_again_only_after_a_failure(self) -> None:
+        rows: Json = [{"Id": 1}, {"Id": 2, "Title": "x"}, {"Id": 3, "Title": "y"}]
+        found: Json = {"Meta": {"Status": 200, "TotalRowCount": 3}, "Data": rows}
+        with account((200, FAILED), (200, found)) as (configs, server):
+            with pytest.raises(Unreachable):
                 configs.find("survey", "x")
-            assert configs.find("survey", "x") == [2]
+            assert each(lambda title: configs.find("survey", title), "xyxy", workers=4) == [[2], [3]] * 2
+        assert [path for _, path, _ in server.seen].count("/3/surveys?top=100&skip=0") == 2

@@ -296,7 +296,6 @@ def test_what_is_gone_already_needs_no_deletion(clock: FakeClock) -> None:
         ([Exit.DONE, Exit.ERROR], Exit.PARTLY),
         ([Exit.DONE, Exit.STALE], Exit.STALE),
         ([Exit.DONE, Exit.ERROR, Exit.IN_DOUBT], Exit.IN_DOUBT),
-        ([Exit.DONE, Exit.UNAVAILABLE], Exit.PARTLY),
     ],
 )
 def test_the_gravest_end_is_what_the_run_says(exits: Iterable[Exit], result: Exit) -> None:
