@@ -47,8 +47,7 @@ _JOURNAL_VARIABLES: Final = ("RECONCILER_JOURNAL", "RECONCILER_JOURNAL_*")
 class Access(Struct, frozen=True):
     """What one environment allows."""
 
-    trusted_hosts: tuple[str, ...] = ()
-    """Names, `*.` patterns and addresses, each with a port unless it is 443."""
+    trusted_hosts: tuple[str, ...] = ()  # names, `*.` patterns, addresses, each with a port unless it is 443
     allowed_env: tuple[str, ...] = ()
     """Names and `PREFIX_*` patterns of variables that files may name; empty is all but those of others."""
     secrets_dir: str = ""

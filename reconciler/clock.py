@@ -60,8 +60,7 @@ class Pace:
         self._starts: deque[float] | None = None
         self._queue: deque[object] = deque()
         self._free_at = self._alone_until = float("-inf")
-        self.answers = 0
-        """How many attempts were answered so far by a server that was able to."""
+        self.answers = 0  # attempts that a server that was able to has answered so far
         self._failures = 0
         self._given_up: ApiError | None = None
         self.at_most(per_minute)

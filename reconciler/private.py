@@ -13,8 +13,7 @@ from pathlib import Path
 
 from reconciler.errors import Refused
 
-BESIDE = ("-journal", "-wal", "-shm")
-"""What SQLite adds to the name of a database for the files that it reads beside it."""
+BESIDE = ("-journal", "-wal", "-shm")  # what SQLite adds to a database's name for the files beside it
 
 
 def private_folder(path: Path, *, make: bool) -> bool:

@@ -68,8 +68,7 @@ class ApplyOptions(Struct, frozen=True):
     lock: Lock = NO_WAIT
     reviewed: frozenset[str] = frozenset()
     """Digests and fingerprints of what was reviewed: only that is carried out, without a question."""
-    plan_files: tuple[Path, ...] = ()
-    """Plan files, which say the same; without either, everything is carried out."""
+    plan_files: tuple[Path, ...] = ()  # say the same; without either, everything is carried out
     since: str | None = None  # a commit: the plan is split by what the files since then cause
     write_ids: bool = False  # whether the files learn the ids of what was created or found by its name
     reports: tuple[ReportFile, ...] = ()
@@ -209,8 +208,8 @@ def read_approval(
     """
     files = tuple(read_plan(environment.folder / path) for path in options.plan_files)
     for file in files:
-        whole = Selection(within=file.parts)
-        if left := [visible(key) for key in file.review.names.values() if not whole.chooses(key)]:
+        named = file.review.names.values()
+        if left := [visible(key) for key in named if not all(part.holds(key) for part in file.parts)]:
             raise Refused(
                 f"{file.name} was changed after it was made: its selection leaves out {', '.join(left)}, "
                 "which it would change; make it with plan --out FILE"

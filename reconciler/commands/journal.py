@@ -124,12 +124,10 @@ class Memory(Struct, frozen=True):
     past: ReadOnlyJournal = field(default_factory=ReadOnlyJournal)
     learned: Mapping[str, Json] = field(default_factory=dict)
     """What resets were seen to leave behind: path → value in compared form."""
-    last_writes: Mapping[str, LastWrite] = field(default_factory=dict)
-    """How each key of today was last written."""
+    last_writes: Mapping[str, LastWrite] = field(default_factory=dict)  # the last write of each key of today
     unsure: Mapping[str, int] = field(default_factory=dict)
     """The keys of today whose last write may or may not have been carried out → its run."""
-    untrue: tuple[Problem, ...] = ()
-    """The defaults that the files state and a read-back of the account has contradicted."""
+    untrue: tuple[Problem, ...] = ()  # the stated defaults that a read-back of the account has contradicted
     trouble: ReconcilerError | None = None
 
 

@@ -40,8 +40,7 @@ class Form(StrEnum):
 
     MARKDOWN = "markdown"  # for a comment on a pull request
     HTML = "html"  # a page that needs nothing else
-    GITHUB = "github"
-    """Annotations, outputs and summary, as a step of GitHub Actions writes them without being asked."""
+    GITHUB = "github"  # annotations, outputs and summary, as a step of GitHub Actions writes them unasked
 
 
 class ReportFile(Struct, frozen=True):
@@ -183,8 +182,7 @@ class TargetSelection(Struct, frozen=True):
         if not self.names and self.or_default:
             return (chosen_target(workspace, None).name,)
         for name in self.names:
-            if name not in workspace.targets:
-                raise UsageError(f"there is no target {name}; there are {', '.join(workspace.targets)}")
+            chosen_target(workspace, name)
         return self.names or tuple(workspace.targets)
 
 

@@ -64,10 +64,8 @@ class Session(Chosen, frozen=True, kw_only=True):
     declared: tuple[Declared, ...]
     seeds: tuple[Seed, ...]
     client: Client
-    checkmarket: CheckMarket
-    """How to deal with the account; the defaults where the target has none, and only sends seeds."""
-    parts: tuple[Globs, ...] = ()
-    """By what `declared` and `seeds` were selected; nothing where everything was."""
+    checkmarket: CheckMarket  # how to deal with the account; defaults where the target only sends seeds
+    parts: tuple[Globs, ...] = ()  # by what `declared` and `seeds` were selected, if by anything
 
     @property
     def is_partial(self) -> bool:

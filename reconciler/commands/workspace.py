@@ -45,10 +45,6 @@ class Selection(Struct, frozen=True):
         own = Globs(self.only, self.exclude)
         return self.within if own == Globs() else (*self.within, own)
 
-    def chooses(self, key: str) -> bool:
-        """Tell whether a key is selected."""
-        return all(part.holds(key) for part in self.parts)
-
 
 def open_workspace(selection: Selection, environment: Environment) -> Workspace[Seed]:
     """Find, load and check the workspace.

@@ -18,8 +18,7 @@ from reconciler.engine.kind import Body, Field, Given, Json, Live, Policy, Refer
 
 NameOf = Callable[[Named, int], tuple[str | None, str]]
 """Turns an id into its name, if no other has that, and into a comment to write beside the id otherwise."""
-Find = Callable[[Named, str], "int | None"]
-"""Turns a name into its id on the account, `None` where it is not exactly one."""
+Find = Callable[[Named, str], "int | None"]  # turns a name into its id, `None` where it is not exactly one
 
 
 class Exporter(Struct, frozen=True):

@@ -24,8 +24,7 @@ if TYPE_CHECKING:
 SETTINGS_FILE = "reconciler.yaml"
 DEFAULT_FOLDER = "configs"
 PRESETS, MOVED, GUARDRAILS = "presets", "moved", "guardrails"
-ANYWHERE = (PRESETS, MOVED, GUARDRAILS)
-"""The sections that any file may hold, beside those that declare something."""
+ANYWHERE = (PRESETS, MOVED, GUARDRAILS)  # sections that any file may hold beside those that declare
 TARGETS = "targets"
 DEEPEST_FOLDER = 30  # folders inside each other, below that of the workspace
 MOST_BYTES = 50_000_000  # in all other files of a workspace together, which its YAML names by their paths

@@ -20,8 +20,7 @@ from reconciler.engine.kind import Json
 MASK = "•••"
 
 _BREAKS = "\r\n\x85\u2028\u2029"
-_SIGN = rf"(?<![^ \t{_BREAKS}])#"
-"""A # that begins a comment."""
+_SIGN = rf"(?<![^ \t{_BREAKS}])#"  # a # that begins a comment
 _COMMENT_AHEAD = re.compile(rf"[ \t,]*{_SIGN}")
 _BLANKS_AND_COMMENTS = re.compile(rf"(?:[ \t{_BREAKS}]|{_SIGN}[^{_BREAKS}]*)*")
 _PROPERTIES = re.compile(r"(?:[&!]\S*\s+)+")

@@ -53,8 +53,7 @@ if TYPE_CHECKING:
     from reconciler.config.seeds import SeedSection
 
 MOST_FILES = 20_000  # YAML files in one workspace
-MOST_VALUES = 400_000
-"""Values in all of them together, counted as if every alias and merge key were written out."""
+MOST_VALUES = 400_000  # in all of them together, as if every alias and merge key were written out
 
 Progress: TypeAlias = Callable[[int, int | None], None]
 """Is given how many files are read, and how many there are, once that is known."""
@@ -119,8 +118,6 @@ def contents_of(
     report: Report,
 ) -> Contents:
     """Return the sections of the files: `settings` stand in `settings_file` alone, `declaring` in any."""
-    # Imported here: completion reads the files, and needs no models.
-
     sections: dict[str, list[tuple[str, Node]]] = {}
     top: Document | None = None
     of_settings = (*settings, TARGETS)
@@ -157,8 +154,6 @@ def moved_keys(
     In the files a key stands in full, or without its section where only one section has it. `keys` are all
     full keys that are declared.
     """
-    # Imported here, as above.
-
     moves: dict[str, tuple[str, Node]] = {}
     for old, node in contents.named(MOVED, report).items():
         new = node.value
@@ -205,8 +200,7 @@ class Workspace(Struct, Generic[S], frozen=True):
     targets: Mapping[str, Target]
     files: int
     count: int  # how many resources and seeds are declared
-    declared: Mapping[str, tuple[Declared, ...]]
-    """For every target, what is declared on it, in the order of the keys."""
+    declared: Mapping[str, tuple[Declared, ...]]  # per target, in the order of the keys
     section: Section
     resources: Mapping[str, Resource]  # all resources by their full keys, level by level, as they are written
     presets: Mapping[str, Level]

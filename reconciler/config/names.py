@@ -12,8 +12,7 @@ CONTROL = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x84\x86-\x9f\u202a-\u202e
 LINE_BREAK = re.compile("[\t\n\r\x85\u2028\u2029]")
 """Characters that a name cannot hold beside those: it stands on one line."""
 
-NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,99}")
-"""The form of a key, and of the name of a target or preset."""
+NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,99}")  # the form of a key, and of a target's or preset's
 
 LONGEST_NAME = 1_000  # characters of what the API calls something: each resource that refers to it repeats it
 

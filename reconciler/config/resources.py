@@ -71,16 +71,14 @@ class Section(Struct, frozen=True):
     """One kind of resource in the files."""
 
     kind: Kind
-    model: type[BaseModel]
-    """The fields, strict, every one optional; the alias of a field is its member in the API's body."""
+    model: type[BaseModel]  # the fields, strict, all optional; an alias is the member in the API's body
     named: tuple[Named, ...] = ()
     check: Callable[[Declared], Iterable[Finding]] = lambda _: ()
     meanings: Mapping[str, Mapping[Json, str]] = field(default_factory=dict)
     """Fields that hold a code: path → code → what the vendor means by it, to be written beside it."""
     older_names: Mapping[str, str] = field(default_factory=dict)
     """Names that older documentation used → the path meant today, for suggestions."""
-    account: str = ""
-    """The section of a target that opens the account where they live: `checkmarket`; empty for none."""
+    account: str = ""  # the section of a target that opens the account: `checkmarket`; empty for none
 
 
 MOST_DECLARED = 50_000  # resources of one section on all targets together

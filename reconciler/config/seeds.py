@@ -56,8 +56,7 @@ class DeclaredCustomer(Redacted, Generic[Row], frozen=True):
     """One customer of a seed, the seed's `defaults` already under its own fields."""
 
     fields: Row
-    written: tuple[Node, ...]
-    """The customer itself, in the YAML or a line of another file, and the `defaults` under it."""
+    written: tuple[Node, ...]  # the customer itself, in YAML or a table, and the `defaults` under it
 
 
 class DeclaredSeed(Redacted, Generic[Fields, Row], frozen=True):
@@ -105,14 +104,12 @@ class SeedSection(Struct, Generic[S, Fields, Row], frozen=True):
     check_together: Callable[[Sequence[S]], Iterable[tuple[int, Finding]]]
     """Finds what is wrong between the seeds of a target; the number is that of the seed."""
     older_names: Mapping[str, str] = field(default_factory=dict)  # as in `Section`
-    order: tuple[str, ...] = ()
-    """The fields of a seed, `targets` among them, in the order in which they should stand."""
+    order: tuple[str, ...] = ()  # the fields of a seed, `targets` among them, as they should be ordered
 
 
 MOST_CUSTOMERS = 10_000  # of one seed
 MOST_EVERYWHERE = 50_000  # customers of all seeds, each counted on every target that its seed lives on
-MOST_VALUES = 250_000
-"""Of all customers of all seeds together, each with its keys as many times as it is read."""
+MOST_VALUES = 250_000  # of all customers of all seeds, each with its keys each time it is read
 _FEWER = "leave some out, or make several workspaces of it"
 
 _NO_LIVE_STATE = "a seed has no live state: it is sent, not compared"
@@ -349,8 +346,7 @@ DELIMITERS = (",", ";")  # what may stand between the cells of a CSV file
 ESCAPE = "data."  # a header that begins so is the name of a column of data, whatever follows: `data.email`
 
 _Section: TypeAlias = SeedSection[Any, Any, Any]
-_Refuse: TypeAlias = Callable[[Refusal, int, int], None]
-"""Takes why something is not read, its line and its column."""
+_Refuse: TypeAlias = Callable[[Refusal, int, int], None]  # takes why something is not read, and where
 
 
 def read_rows(content: bytes, file: str, section: _Section, report: Report, key: str) -> Iterator[Node]:

@@ -590,8 +590,7 @@ class Guardrails(Struct, frozen=True):
     """What a target allows, from wherever in the files it is said."""
 
     limits: Limits = field(default_factory=Limits)
-    allowed_recipients: tuple[str, ...] = ()
-    """Patterns with `*` before the @; without any, no address is allowed."""
+    allowed_recipients: tuple[str, ...] = ()  # patterns with `*` before the @; without any, none is allowed
     allowed_phone_numbers: tuple[str, ...] = ()
     allow_copies: bool = False  # whether data and answers of earlier customers may be copied into a batch
 
@@ -605,11 +604,8 @@ class Target(Struct, frozen=True):
     checkmarket: CheckMarket | None
     expoints: Expoints | None
     journal: JournalAddress | None  # where the journal is; `None` is SQLite beside the workspace
-    ids: Mapping[str, Mapping[str, int]]
-    """The tables of names for ids, by the name of the table: `contact_lists`."""
-    written: frozenset[str]
-    """The names that stand in its block with something behind them, those of refused settings too."""
+    ids: Mapping[str, Mapping[str, int]]  # names for ids, by the name of their table: `contact_lists`
+    written: frozenset[str]  # the names with something behind them in its block, refused settings too
     guardrails: Guardrails
     undeclared: Policy  # the policy where neither resource nor preset names one
-    defaults: Mapping[str, Json]
-    """What a reset leaves behind: the path of a field → the value as it stands in a body."""
+    defaults: Mapping[str, Json]  # what a reset leaves: path of a field → value as in a body

@@ -133,8 +133,7 @@ class Vocabulary(Struct, frozen=True):
 
     paths: tuple[str, ...]
     older_names: Mapping[str, str] = field(default_factory=dict)
-    elsewhere: Mapping[str, str] = field(default_factory=dict)
-    """Names that are right in another place → where that is."""
+    elsewhere: Mapping[str, str] = field(default_factory=dict)  # names that belong in another place → where
 
 
 @cache

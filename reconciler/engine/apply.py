@@ -50,8 +50,7 @@ from reconciler.problems import Place
 Item = TypeVar("Item")
 End = TypeVar("End")
 
-FIRST_PAUSE = 0.5
-"""Seconds before a read-back is repeated for the first time; each further pause is twice as long."""
+FIRST_PAUSE = 0.5  # seconds before the first repeated read-back; each further pause is twice as long
 
 # After one of these every further call would fail alike.
 _HOPELESS = (Unauthorised, Forbidden, AllowanceUsedUp)

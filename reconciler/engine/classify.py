@@ -82,8 +82,7 @@ class Drift(StrEnum):
     LEFT = "left"  # neither changed: the server has made something else of what was sent
     IN_DOUBT = "in_doubt"  # unchanged since before the last write, whose outcome is unknown
     RESTORED = "restored"  # that write was the way back from a run, and it still is as that left it
-    UNDECLARED = "undeclared"
-    """That write set it, and now it is kept: no longer declared, and its live value stays."""
+    UNDECLARED = "undeclared"  # that write set it; now it is no longer declared, and its live value is kept
     UNKNOWN = "unknown"  # no earlier write is known, so that nothing can be said
 
 

@@ -30,8 +30,7 @@ class Listing(Enum):
 
     IF_NEEDED = "if-needed"  # no list at all where every resource has an id; what is unmanaged stays unknown
     DECLARED = "declared"  # the list, and whole bodies of what is declared
-    EVERYTHING = "everything"
-    """The list, and whole bodies of all that it names: what may be deleted has to be known."""
+    EVERYTHING = "everything"  # the list, and all whole bodies: what may be deleted has to be known
 
 
 class Inventory(Struct, frozen=True):

@@ -35,8 +35,7 @@ from reconciler.http.api import EXPOINTS_HOSTS, TOKEN_HOSTS, Api, Connection, tr
 from reconciler.http.messages import HEAVIEST, Answer, Budget, QueryValue, Secret
 from reconciler.problems import Redacted
 
-LONGEST_QUERY = 1_800
-"""Characters that addresses may take in a query, of the 2,048 that IIS takes by default (I)."""
+LONGEST_QUERY = 1_800  # characters of addresses in a query, of the 2,048 that IIS takes by default (I)
 
 _COLUMNS = "/external/api/v3/customerdatacolumn"
 _STATUSES = "/external/api/v3/customer/getcustomerstatuses"

@@ -180,8 +180,7 @@ PrivateId: TypeAlias = Annotated[int, BeforeValidator(_private_id, Id)]
 class _Written(ApiFields):
     """A field is null only where the vendor's type has one."""
 
-    nullable: ClassVar[frozenset[str]] = frozenset()
-    """The fields to which the vendor gives a null; there it is sent."""
+    nullable: ClassVar[frozenset[str]] = frozenset()  # the fields for which the vendor's samples send a null
 
     @classmethod
     def __get_pydantic_json_schema__(cls, core: CoreSchema, handler: GetJsonSchemaHandler) -> Schema:

@@ -37,8 +37,7 @@ class RecipientState(StrEnum):
     PENDING = "pending"
     CHANGED = "changed"  # sent in this round with other content; sent again
     SENT = "sent"
-    FOUND = "found"
-    """Its address has customers that this journal does not explain, so another sender may have mailed it."""
+    FOUND = "found"  # its address has customers that this journal does not explain
     IN_DOUBT = "in doubt"
 
 
@@ -124,12 +123,10 @@ class SeedStatus(Struct, frozen=True):
 
     key: str
     sent: int  # how many of its customers are known as sent
-    expected: int
-    """How many customers their addresses have on the tenant at least, once all of them are visible."""
+    expected: int  # customers that their addresses have at least, once all are visible
     counted: int  # how many they have as far as the tenant shows them
     by_status: Mapping[str, int]  # the tenant's own name of a status → how many have it; none that is empty
-    faults: int | None
-    """How many have one of the seed's `fault_statuses`; `None` where none are declared: unverified."""
+    faults: int | None  # how many have one of the `fault_statuses`; `None` where none are declared
     unknown: tuple[str, ...] = ()  # those of the seed's `fault_statuses` that the tenant does not have
 
     @property

@@ -106,16 +106,14 @@ class Seed(Redacted, frozen=True):
     key: str  # `customer_seeds.onboarding-smoke`
     place: Place
     customers: tuple[SeedCustomer, ...]
-    batch: Mapping[str, Value]
-    """Every declared member of the request but `Customers`: `IsTest`, `EndDate`, `SendTime`, …"""
+    batch: Mapping[str, Value]  # every declared member of the request but `Customers`: `IsTest`, `EndDate`, …
     send: Send = Send.ONCE
     round: str = "1"
     after: tuple[str, ...] = ()  # full keys that must be applied or unchanged before it may be sent
     shared_mailbox: bool = False
     fault_statuses: tuple[str | int, ...] = ()
     """Status names or codes of the tenant that mean that a customer was not mailed."""
-    table: str = ""
-    """A fingerprint of the bytes of the file that its customers come from, empty where none does."""
+    table: str = ""  # a fingerprint of the file that its customers come from, empty without one
 
     def digest_on(self, target: str, account: str, zone: str) -> str:
         """Return a fingerprint that binds a review to what is declared, on one target and tenant.

@@ -45,19 +45,16 @@ class SeedScope(Struct, frozen=True):
     check: Callable[[Seed], Sequence[Block]]  # the proof of test and recipients, from the files alone
     declared: Sequence[Seed]  # every seed of the target, also those that are not planned
     everywhere: Sequence[Seed]  # every seed of every target on this account
-    former: Mapping[str, str]
-    """The key of before for each seed whose key has moved: what was sent under that one counts."""
+    former: Mapping[str, str]  # seed → its key before `moved`, under which it was sent, too
 
 
 class Explained(Struct, frozen=True):
     """What the journal explains of one mailbox. Without deliveries it explains no customer."""
 
-    most: int = 0
-    """How many customers it may have: those at the last delivery, and all that may have come since."""
+    most: int = 0  # customers it may have: those at the last delivery and all that may have come since
     least: int = 0  # how many it has if none is hidden or removed
     before: int = 0  # how many it had right before the last delivery
-    ids: frozenset[str] | None = frozenset()
-    """The hashed ids of those; None where the tenant did not give them."""
+    ids: frozenset[str] | None = frozenset()  # their hashed ids; None where the tenant gave none
 
 
 NOTHING = Explained()

@@ -80,8 +80,7 @@ for _name in ("httpx", "httpcore"):
 _TRIES = 6
 _TRIES_BY_MINUTE = 4
 _LONGEST_BACK_OFF = 30.0
-_LEAST_FOR_WRITE = 15.0
-"""Seconds that a write has for its answer, or it is not sent again: haste would put it in doubt."""
+_LEAST_FOR_WRITE = 15.0  # seconds that a write needs for its answer; with less it is not sent again
 _LONGEST_ASKED = 1e9
 
 
@@ -89,12 +88,10 @@ class Bounds(Struct, frozen=True):
     """How much may be asked of one API, and how long it may take. All times are in seconds."""
 
     requests_per_minute: int | None = None
-    parallelism: int = 8
-    """How many requests may be under way, over all threads, and how many connections are kept."""
+    parallelism: int = 8  # requests under way, over all threads, and connections that are kept
     requests_per_run: int | None = None
     """How many may be made in all. Writes stop a little earlier, so that each can still be read back."""
-    total_wait: float = 180.0
-    """The longest that one request may take, from its first attempt to the end of its last one."""
+    total_wait: float = 180.0  # the longest that a request may take, over all of its attempts
     connect: float = 10.0
     silence: float = 60.0  # how long the server may send, or take, nothing at all
     answer: float = 120.0
@@ -113,8 +110,7 @@ class Connection(Struct, frozen=True):
     transport: Transport | None = None
     """What carries requests, instead of the network by the proxy and certificates of the environment."""
     access: Access | None = None  # which addresses the operator trusts beside those of the API
-    on_request: Callable[[Attempt], None] = lambda _: None
-    """Called with each attempt, in the thread that made it."""
+    on_request: Callable[[Attempt], None] = lambda _: None  # called with each attempt, in its thread
     before_request: Callable[[], None] = lambda: None  # called right before an attempt leaves
     new_id: Callable[[], str] = lambda: ""  # names each request for the log; the name is not sent
     pace: Pace = field(default_factory=Pace)  # the pace of the account, shared with all else that asks it

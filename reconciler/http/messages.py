@@ -20,13 +20,11 @@ from reconciler.errors import BadAnswer
 from reconciler.problems import Redacted
 
 QueryValue: TypeAlias = str | int | bool | Sequence[str | int]
-Transport: TypeAlias = httpx.BaseTransport
-"""What carries requests; `WsgiTransport` is one, and tests may bring any."""
+Transport: TypeAlias = httpx.BaseTransport  # carries requests, like `WsgiTransport`; tests may bring any
 
 HEAVIEST = 100_000_000  # what a document, or a whole list of them, may take of memory, in bytes, by `weight`
 DEEPEST = 100  # objects and lists inside each other
-PACKED = "gzip"
-"""The only way of packing that is asked for, so that any other one is a fault (RFC 9110, 12.5.3)."""
+PACKED = "gzip"  # the only packing asked for, so that any other one is a fault (RFC 9110, 12.5.3)
 
 _PIECE = 2**16
 _GZIP_OR_ZLIB = zlib.MAX_WBITS | 32
@@ -56,8 +54,7 @@ class Answer(Redacted, frozen=True, dict=True):
     status: int
     headers: Mapping[str, str]
     content: bytes
-    secrets: Sequence[Secret] = ()
-    """What was sent with the request and must not be shown, should the answer repeat it."""
+    secrets: Sequence[Secret] = ()  # what was sent and must not be shown, should the answer repeat it
 
     def quoted(self, text: str) -> str:
         """Return words of this answer fit to be shown, without what was sent with the request."""

@@ -14,8 +14,7 @@ NOTHING_SENT = "without it nothing is sent"
 RESTORE = "Restore a copy of it; a new one in its place would not know what was sent before"
 DAMAGED = f"is damaged; {NOTHING_SENT}. {RESTORE}"
 
-_AT_ONCE = 500
-"""How many values one statement may hold; databases have a limit, and a journal may grow for years."""
+_AT_ONCE = 500  # values in one statement: databases have a limit, and a journal may grow for years
 
 
 def damaged(name: str) -> Refused:

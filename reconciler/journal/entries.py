@@ -23,8 +23,7 @@ from reconciler.errors import Refused, UsageError
 Model = TypeVar("Model")
 Value = TypeVar("Value")
 
-FORMAT = 5
-"""The format of a journal that this program reads and writes. Those before 5 were other tables and files."""
+FORMAT = 5  # of a journal that this program reads and writes; those before were other files
 
 ACCOUNT_SEPARATOR = "#"  # between the host of an account and what tells it from others there
 RESULTS = ("applied", "failed", "stale", "skipped", "in doubt")
@@ -41,12 +40,10 @@ Count = Annotated[int, Meta(ge=0, le=_LARGEST)]
 Id = Annotated[int, Meta(ge=-_LARGEST - 1, le=_LARGEST)]
 ExitCode = Annotated[int, Meta(ge=0, le=255)]
 Time = Annotated[float, Meta(ge=0.0, le=_LAST)]  # seconds since 1970 UTC, by the clock of this program
-ServerTime = Annotated[float, Meta(ge=-_LAST, le=_LAST)]
-"""The same by the clock of a server, which may be wrong."""
+ServerTime = Annotated[float, Meta(ge=-_LAST, le=_LAST)]  # the same by a server's clock, which may be wrong
 Text = Annotated[str, Meta(max_length=1_000_000)]
 Word = Annotated[str, Meta(pattern=r"^[a-z][a-z _-]{0,40}\Z")]
-Hash = Annotated[str, Meta(pattern=r"^[0-9a-f]{32}\Z")]
-"""What stands for personal text, keyed for each journal."""
+Hash = Annotated[str, Meta(pattern=r"^[0-9a-f]{32}\Z")]  # stands for personal text, keyed for each journal
 Digest = Annotated[str, Meta(pattern=r"^[0-9a-f]{64}\Z")]
 Fingerprint = Annotated[str, Meta(pattern=r"^(?:[0-9a-f]{64})?\Z")]
 Action = Annotated[str, Meta(pattern=r"^(?:create|update|delete)\Z")]
@@ -139,8 +136,7 @@ class DeliveryState(StrEnum):
 
     INTENDED = "intended"  # written down before the first byte left; without a later standing it is in doubt
     SENT = "sent"
-    REFUSED = "refused"
-    """Answered with a refusal, and no customer was counted right after it; late ones may still appear."""
+    REFUSED = "refused"  # answered so, and no customer was counted right after it; late ones may appear
     NOT_SENT = "not sent"
     FOUND = "found"  # not sent: the address had more customers than this journal explains
     IN_DOUBT = "in doubt"
@@ -186,8 +182,7 @@ class BatchIntent(_Model, frozen=True, omit_defaults=True):
     seed: Text
     round: Text
     deliveries: Annotated[Sequence[Delivery], Meta(min_length=1)]
-    resolved: Mapping[Text, Text]
-    """The moments of the batch as they were resolved: member → ISO 8601 with offset."""
+    resolved: Mapping[Text, Text]  # moments of the batch, resolved: member → ISO 8601 with offset
     run: Number | None = None  # the run that sends it, and holds its account
     server_at: ServerTime | None = None  # what the server's own clock says now
 

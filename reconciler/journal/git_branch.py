@@ -28,10 +28,8 @@ from reconciler.git import Git, Said, check_version, find_repository, is_partial
 from reconciler.journal.database import NOTHING_SENT
 from reconciler.journal.entries import Line, Rejected
 
-TURN = 16
-"""How many pushes a process makes in a row before it lets others write, or one while others are seen to."""
-_WAY = (2.0, 5.0)
-"""For how long: between these many times what a push took, so that a slower one is not shut out."""
+TURN = 16  # pushes of one process in a row before it lets others write
+_WAY = (2.0, 5.0)  # for how long, in times of what a push took, so that a slower process gets its turn
 _PUSHES, _FETCHES = 5, 8
 """How often to try while nothing says what became of a push, or another process of the clone fetches."""
 _LARGEST = 16_000_000  # characters of an entry, which anybody may have pushed
@@ -114,8 +112,7 @@ class BranchLog:
     An addition costs two processes of git; one more look costs two, and four where there is something new.
     """
 
-    freshness = 5.0
-    """Seconds for which a reader goes by the last answer. A rule that refuses always asks again."""
+    freshness = 5.0  # seconds for which a reader goes by the last answer; a rule that refuses asks again
 
     def __init__(self, git: Git, branch: str, remote: str, alias: str, clock: Clock) -> None:
         self.name = f"git+branch:{branch}"

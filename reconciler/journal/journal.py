@@ -55,8 +55,7 @@ _SERVERS = ("postgresql://", "postgres://")
 FORMS = ("sqlite:", *_SERVERS, "git+branch:")  # what the address of a journal begins with
 
 _BEFORE_AND_SENT: Any = tuple[Body | None, Body | None]
-_READ_BACK: Any = tuple[Body | None]
-"""The bodies that are kept beside the beginning of a write, and beside its end."""
+_READ_BACK: Any = tuple[Body | None]  # the bodies that are kept beside a write's beginning and end
 
 Answer = TypeVar("Answer")
 Around = Callable[[], AbstractContextManager[None]]

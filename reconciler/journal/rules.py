@@ -64,8 +64,7 @@ class JournalState(Struct):
     """Write → the entries of its beginning and of its end, beside which its bodies are kept; 0 for none."""
     batches: dict[int, BatchIntent] = field(default_factory=dict)  # with their deliveries as they stand now
     defaults: dict[str, Mapping[str, Any]] = field(default_factory=dict)  # account → what was learned there
-    last_run: int = 0
-    """The highest number that was ever given to a run; pruning takes none back, here and below."""
+    last_run: int = 0  # the highest number ever given to a run; pruning takes none back
     last_write: int = 0
     last_batch: int = 0
 

@@ -312,8 +312,7 @@ def _resets(planned: Planned) -> Group:
     return Group(heading, texts, "resource", "\n", short, is_grave=True)
 
 
-Fold: TypeAlias = tuple[str, str]
-"""A resource that folds out, and a line that names it where there is no room for more."""
+Fold: TypeAlias = tuple[str, str]  # a resource that folds out, and a line for where there is no room
 
 
 def _fold(title: str, body: Sequence[str], line: str, *, is_open: bool = False) -> Fold:

@@ -47,8 +47,7 @@ class Variants(Struct, frozen=True, kw_only=True):
 
     # CheckMarket: other answers.
     unknown_id: Literal["404", "refused"] = "404"  # 404, or 200 with `Succeeded` false
-    hidden: Literal["404-by-id", "readable-by-id"] = "404-by-id"
-    """What a configuration that is not reusable is by its id."""
+    hidden: Literal["404-by-id", "readable-by-id"] = "404-by-id"  # a configuration that is not reusable
     delete_answer: Literal["true", "object"] = "true"  # `Data: true`, or an object with `Succeeded`
     error_body: Literal["object", "string"] = "object"  # the form of `Data` in an error
 
@@ -62,10 +61,8 @@ class Variants(Struct, frozen=True, kw_only=True):
     # Both: what answers say of the time.
     date: Literal["told", "absent"] = "told"  # whether answers say when they were made
     clock_ahead_seconds: float = 0.0
-    clock_behind_seconds: float = 0.0
-    """By how much the server's clock is ahead of the right time, or behind it."""
-    proxy_cache_seconds: float = 0.0
-    """For how long a proxy on the way answers a GET as before, with the Date of then."""
+    clock_behind_seconds: float = 0.0  # how far the server's clock is behind the right time
+    proxy_cache_seconds: float = 0.0  # how long a proxy answers a GET as before, Date included
 
     # Expoints: tokens and lists.
     token_seconds: float = 3600.0  # for how long a token is good
@@ -80,18 +77,15 @@ class Variants(Struct, frozen=True, kw_only=True):
     """How EmailAddresses are compared, if they are read at all."""
     address_list: Literal["each", "first", "everybody", "refused"] = "each"
     """What several EmailAddresses stand for: each of them, the first, no filter, or an error."""
-    address_case: Literal["ignored", "sensitive"] = "ignored"
-    """Whether addresses that differ in letter case are two."""
+    address_case: Literal["ignored", "sensitive"] = "ignored"  # are addresses that differ in letter case two
     customers_appear_after_seconds: float = 0.0  # for how long a new customer is neither listed nor counted
 
     # Expoints: batches.
-    unknown_previous: Literal["refused", "ignored"] = "refused"
-    """What becomes of a PreviousId that no customer has."""
+    unknown_previous: Literal["refused", "ignored"] = "refused"  # a PreviousId that no customer has
     plus_addresses: Literal["accepted", "fault"] = "accepted"  # whether an address with + is valid
     add_answer: Literal["empty", "null", "batch-id", "customer-ids", "text", "true"] = "empty"
     """The body of the 200 that says customers were added."""
-    refusal_body: Literal["model-state", "message", "text", "html"] = "model-state"
-    """The form of what a 400 says."""
+    refusal_body: Literal["model-state", "message", "text", "html"] = "model-state"  # what a 400 says
 
     @classmethod
     def parse(cls, settings: Iterable[str]) -> Variants:

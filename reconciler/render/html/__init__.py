@@ -49,8 +49,7 @@ elements bit by bit: a browser that makes those of a thousand at once answers no
 MOST_OPEN = 10  # from more open cards in a group on, all are folded, to show how many there are
 _LONGEST_VALUE = 2000
 _LONGEST_BODY = 100_000
-_CARRIED = "(carried as it is)"
-"""Stands for what a body carries although the model does not know it: it may be anything."""
+_CARRIED = "(carried as it is)"  # what a body carries and the model does not know may be anything
 
 _MEANS_A_SCRIPT = re.compile("<(?=!|script)", re.IGNORECASE)
 
