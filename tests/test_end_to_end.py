@@ -76,6 +76,9 @@ def test_wrong_usage_ends_with_one(workspace: Path) -> None:
         ["nope"],
         ["plan", "--target", "nope"],
         ["plan", "--allow-resets", "x"],
+        ["apply", "--reviewed", "abc"],
+        ["apply", "nowhere.json"],
+        ["apply", "configs"],
         ["sandbox", "serve", "--variant", "nope=1"],
         ["sandbox", "serve", "--variant", "rows=nope"],
         ["sandbox", "serve", "--fault", "nope"],
@@ -83,6 +86,7 @@ def test_wrong_usage_ends_with_one(workspace: Path) -> None:
         ended = reconciler(workspace, *arguments)
         assert (ended.returncode, ended.stdout) == (1, ""), arguments
         assert "Error:" in ended.stderr
+        assert "Traceback" not in ended.stderr
 
 
 def test_json_is_the_only_thing_on_stdout_even_where_the_files_are_wrong(workspace: Path) -> None:
@@ -178,6 +182,10 @@ def test_a_plan_is_written_by_one_process_and_carried_out_by_another(workspace: 
     again = reconciler(workspace, "apply", "plan.json", environ={"CI": "true"})
     assert again.returncode == 0
     assert "Applied: 0 changed" in again.stdout
+    for arguments, environ in ((["--target", "production"], {}), ([], {"RECONCILER_TARGET": "production"})):
+        ended = reconciler(workspace, "apply", "plan.json", *arguments, environ=environ)
+        assert ended.returncode == 3
+        assert "plan for target sandbox" in ended.stderr
 
 
 def test_what_changed_in_between_is_left_alone_and_what_failed_is_finished_by_the_same_file(
@@ -198,11 +206,7 @@ def test_what_changed_in_between_is_left_alone_and_what_failed_is_finished_by_th
     assert json.loads(ended.stdout)["customers_sent"] == 2
 
 
-@pytest.mark.parametrize(
-    "arguments",
-    [["WHOLE"], ["whole"], ["ONE", "TWO", "THREE", "SEED"], ["ONE,TWO", " THREE, SEED,"], ["WHOLE", "ONE"]],
-    ids=str,
-)
+@pytest.mark.parametrize("arguments", [["WHOLE"], ["ONE", "TWO", " THREE, SEED,"], ["whole", "ONE"]], ids=str)
 def test_fingerprints_are_named_once_or_often_or_with_commas(workspace: Path, arguments: list[str]) -> None:
     plan = written(workspace)
     one, two, three = (change["digest"] for change in plan["changes"])
@@ -215,36 +219,6 @@ def test_fingerprints_are_named_once_or_often_or_with_commas(workspace: Path, ar
     assert ended.stdout.endswith("2 customers sent.\n")
 
 
-@pytest.mark.parametrize(
-    "arguments",
-    [
-        ["--reviewed", "abc"],
-        ["--reviewed", ""],
-        ["--reviewed", "0" * 63],
-        ["plan.json", "--reviewed", "0" * 64],
-        ["nowhere.json"],
-        ["plan.json", "nowhere.json"],
-        ["configs"],
-    ],
-    ids=str,
-)
-def test_wrong_usage_says_what_is_wrong_and_does_nothing(workspace: Path, arguments: list[str]) -> None:
-    written(workspace)
-    ended = reconciler(workspace, "apply", *arguments)
-    assert ended.returncode == 1
-    assert "Error:" in ended.stderr
-    assert "Traceback" not in ended.stderr
-    assert ended.stdout == ""
-
-
-def test_a_named_target_that_contradicts_the_file_is_refused(workspace: Path) -> None:
-    written(workspace)
-    for arguments, environ in ((["--target", "production"], {}), ([], {"RECONCILER_TARGET": "production"})):
-        ended = reconciler(workspace, "apply", "plan.json", *arguments, environ=environ)
-        assert ended.returncode == 3
-        assert "plan for target sandbox" in ended.stderr
-
-
 def test_without_git_only_since_is_missed(workspace: Path) -> None:
     path = str(workspace / "empty")
     (workspace / ".git").mkdir()
@@ -252,12 +226,3 @@ def test_without_git_only_since_is_missed(workspace: Path) -> None:
     ended = reconciler(workspace, "plan", "--since", "main", environ={"PATH": path})
     assert (ended.returncode, ended.stdout) == (1, "")
     assert "git cannot be run: there is none to be found on PATH; install it" in ended.stderr
-
-
-@pytest.mark.skipif(os.geteuid() == 0, reason="root may write everywhere")
-def test_a_folder_that_cannot_be_written_is_an_error_in_words(workspace: Path) -> None:
-    workspace.chmod(0o500)
-    ended = reconciler(workspace, "plan", "--out", "plan.json")
-    workspace.chmod(0o700)
-    assert ended.returncode == 1
-    assert "cannot be written: Permission denied" in ended.stderr

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from reconciler.errors import Refused, UsageError
-from reconciler.git import Git, Said, check_version, find_repository, masked, quiet_ssh, trouble
+from reconciler.errors import UsageError
+from reconciler.git import Git, check_version, find_repository, masked, quiet_ssh
 from tests.repositories import Repository
 
 PATH = {"PATH": os.environ["PATH"]}
@@ -54,13 +54,9 @@ OF_A_HOOK = """
 
 
 @pytest.mark.parametrize("command", ["rev-parse", "fetch", "push", "ls-remote"])
-def test_git_gets_no_credential_of_the_tool(seen: Path, command: str) -> None:
-    assert "s3cret" not in "\n".join(told(seen, dict.fromkeys(OF_THE_TOOL.split(), "s3cret"), command))
-
-
-def test_nothing_of_a_surrounding_hook_or_shell_reaches_git(seen: Path) -> None:
-    lines = told(seen, dict.fromkeys(OF_A_HOOK.split(), "x"), "fetch")
-    assert not {f"{name}=x" for name in OF_A_HOOK.split()} & set(lines)
+def test_nothing_of_the_tool_or_of_a_surrounding_hook_or_shell_reaches_git(seen: Path, command: str) -> None:
+    environ = dict.fromkeys(f"{OF_THE_TOOL} {OF_A_HOOK}".split(), "s3cret")
+    assert "s3cret" not in "\n".join(told(seen, environ, command))
 
 
 def test_how_to_reach_a_remote_goes_only_to_what_reaches_one(seen: Path) -> None:
@@ -119,7 +115,6 @@ def test_nobody_is_ever_asked(tmp_path: Path) -> None:
     ("environ", "configured", "command"),
     [
         ({}, "", "ssh -o BatchMode=yes"),
-        ({}, "ssh -i key", "ssh -i key -o BatchMode=yes"),
         ({"GIT_SSH_COMMAND": "ssh -v"}, "ssh -i key", "ssh -v -o BatchMode=yes"),
         ({}, "plink", "plink -batch"),
         ({"GIT_SSH": "/opt/wrapper"}, "", ""),
@@ -155,11 +150,6 @@ def test_no_credential_and_no_escape_is_shown(text: str, shown: str) -> None:
     assert masked(text) == shown
 
 
-def test_a_reason_leaves_out_hints_and_warnings() -> None:
-    said = Said(1, b"", "hint: try\nwarning: old\nremote: no\nfatal: really\n")
-    assert said.reason == "remote: no; fatal: really"
-
-
 def test_a_repository_of_somebody_else_comes_with_what_mends_it(tmp_path: Path) -> None:
     Repository.made(tmp_path / "work")
     own = f"GIT_TEST_ASSUME_DIFFERENT_OWNER=1 exec '{shutil.which('git')}' \"$@\""
@@ -168,21 +158,14 @@ def test_a_repository_of_somebody_else_comes_with_what_mends_it(tmp_path: Path) 
         find_repository(tmp_path / "work", environ)
 
 
-def test_any_other_failure_is_a_refusal_in_the_words_of_git() -> None:
-    error = trouble(Said(128, b"", "fatal: disk full"))
-    assert isinstance(error, Refused)
-    assert "disk full" in str(error)
-
-
 def test_a_folder_that_is_not_there_is_said(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="missing is not there"):
         Git(tmp_path / "missing", PATH)("version")
 
 
-@pytest.mark.parametrize("version", ["2.30.9", "1.8.3.1", "2.31.0", "2.39.5 (Apple Git-154)", "3.0"])
-def test_a_git_before_2_31_is_refused(version: str) -> None:
-    if version in ("2.30.9", "1.8.3.1"):
+def test_a_git_before_2_31_is_refused() -> None:
+    for version in ("2.31.0", "2.39.5 (Apple Git-154)", "3.0"):
+        check_version(f"git version {version}")
+    for version in ("2.30.9", "1.8.3.1"):
         with pytest.raises(UsageError, match=r"needs git 2\.31 or newer, and this is \d\.\d+"):
             check_version(f"git version {version}")
-    else:
-        check_version(f"git version {version}")

@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import os
-import re
 import shlex
 import subprocess
 import sys
 from pathlib import Path
-from typing import Any
 
 import pytest
 from ruamel.yaml import YAML
@@ -66,10 +64,3 @@ def test_fmt_changes_a_file_which_is_what_makes_a_commit_fail(repository: Path) 
     assert run("reconciler-fmt", repository).returncode == 0
     ordered = "import_configs:\n  a:\n    # its name\n    name: A\n    email_is_required: true\n"
     assert file.read_text() == ordered
-
-
-@pytest.mark.parametrize("hook", HOOKS.values(), ids=HOOKS)
-def test_a_hook_runs_for_what_a_workspace_consists_of(hook: dict[str, Any]) -> None:
-    for path in (ROOT / "configs").glob("*.yaml"):
-        assert re.search(hook["files"], path.name)
-    assert not re.search(hook["files"], "README.md")

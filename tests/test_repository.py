@@ -46,15 +46,17 @@ def write(folder: Path, name: str, content: str | bytes = "x") -> None:
     path.write_bytes(content if isinstance(content, bytes) else content.encode())
 
 
-@pytest.mark.parametrize(
-    "where", ["", "configs", "deep/in side/België", 'quo"ted', "tab\there", "-dash", "a:b"]
-)
+@pytest.mark.parametrize("where", ["", "deep/in side/België", 'quo"ted', "tab\there", "-dash", "a:b"])
 def test_the_files_of_a_folder_are_as_they_stood(made: Repository, where: str) -> None:
     folder = made.folder / where
     write(folder, "a.yaml", "one")
     write(folder, "sub folder/é\n.yaml", "two")
     write(folder, "binary.bin", bytes(range(256)) * 2)
     write(folder, "empty.yaml", "")
+    write(folder, "film.bin", b"x" * (MOST + 1))
+    many = {f"many/{number}.yaml": f"content {number}\n".encode() for number in range(520)}
+    for name, content in many.items():
+        write(folder, name, content)
     write(folder, ".hidden/a.yaml")
     write(made.folder, f"{where}beside/a.yaml" if where else ".beside.yaml")
     made.commit()
@@ -64,21 +66,9 @@ def test_the_files_of_a_folder_are_as_they_stood(made: Repository, where: str) -
         "sub folder/é\n.yaml": b"two",
         "binary.bin": bytes(range(256)) * 2,
         "empty.yaml": b"",
+        "film.bin": b"\0" * (MOST + 1),  # too large: as long, and empty
+        **many,
     }
-
-
-def test_many_files_come_in_portions(made: Repository) -> None:
-    files = {f"{number}.yaml": f"content {number}\n".encode() for number in range(520)}
-    for name, content in files.items():
-        write(made.folder, name, content)
-    made.commit()
-    assert files_at(made.folder) == files
-
-
-def test_a_file_that_is_too_large_is_as_long_and_empty(made: Repository) -> None:
-    write(made.folder, "film.bin", b"x" * (MOST + 1))
-    made.commit()
-    assert files_at(made.folder) == {"film.bin": b"\0" * (MOST + 1)}
 
 
 @pytest.mark.parametrize(
@@ -155,14 +145,6 @@ def test_a_shallow_clone_says_how_to_get_what_it_lacks(made: Repository, tmp_pat
 def test_a_folder_outside_of_any_repository_is_an_error(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="not in a git repository"):
         commit_of(tmp_path, "HEAD", {**ENVIRON, "GIT_CEILING_DIRECTORIES": str(tmp_path.parent)})
-
-
-def test_a_folder_that_was_not_there_is_told_apart(made: Repository) -> None:
-    write(made.folder, "a.yaml")
-    made.commit()
-    write(made.folder, "configs/a.yaml")
-    with pytest.raises(AssertionError, match="no such folder"):
-        files_at(made.folder / "configs")
 
 
 def planted(made: Repository, *entries: tuple[str, str, str]) -> str:
