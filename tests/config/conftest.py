@@ -43,13 +43,6 @@ def write_files(folder: Path, files: Files) -> Path:
     return folder
 
 
-def problems_of(folder: Path) -> tuple[Problem, ...]:
-    try:
-        return load(folder, MAILINGS, folder, LETTERS).warnings
-    except FilesInvalid as invalid:
-        return invalid.problems
-
-
 @pytest.fixture
 def workspace(tmp_path: Path) -> Write:
     """Write the files of a workspace, with two targets unless they bring settings of their own."""
@@ -70,4 +63,12 @@ def loaded(workspace: Write) -> Read:
 @pytest.fixture
 def problems(workspace: Write) -> Complain:
     """Load a workspace of these files and return what is wrong with it."""
-    return lambda files: problems_of(workspace(files))
+
+    def complain(files: Files) -> tuple[Problem, ...]:
+        folder = workspace(files)
+        try:
+            return load(folder, MAILINGS, folder, LETTERS).warnings
+        except FilesInvalid as invalid:
+            return invalid.problems
+
+    return complain

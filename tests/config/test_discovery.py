@@ -19,18 +19,13 @@ def make(folder: Path) -> Path:
     return folder
 
 
-def test_the_folder_or_its_file_can_be_named(tmp_path: Path) -> None:
-    folder = make(tmp_path / "here")
-    assert find_workspace(folder, tmp_path) == folder
-    assert find_workspace(folder / "reconciler.yaml", tmp_path) == folder
-
-
-@pytest.mark.parametrize("start", [".", "a", "a/b", "configs", "configs/sub"])
+@pytest.mark.parametrize("start", [".", "a/b", "configs", "configs/sub"])
 @pytest.mark.parametrize("place", [".", "configs"])
 def test_the_nearest_workspace_above_is_found(start: str, place: str, tmp_path: Path) -> None:
     (tmp_path / start).mkdir(parents=True, exist_ok=True)
     folder = make(tmp_path / place)
     assert find_workspace(None, tmp_path / start).resolve() == folder.resolve()
+    assert find_workspace(folder / "reconciler.yaml", tmp_path) == folder
 
 
 def test_two_in_one_folder_are_both_named(tmp_path: Path) -> None:
@@ -63,23 +58,13 @@ def test_a_link_inside_is_followed_and_one_outside_refused(workspace: Write, pro
     assert problems({}) == ()
     (folder / "out.yaml").symlink_to(folder.parent / "elsewhere.yaml")
     (folder / "away").symlink_to(folder.parent)
-    assert [(p.code, p.place.file) for p in problems({})] == [
-        ("symlink-outside", "away"),
-        ("symlink-outside", "out.yaml"),
-    ]
+    refused = [("symlink-outside", "away"), ("symlink-outside", "out.yaml")]
+    assert [(p.code, p.place.file) for p in problems({})] == refused
 
 
-@pytest.mark.parametrize(
-    ("path", "base", "name"),
-    [
-        ("/w/configs/a.yaml", "/w", "configs/a.yaml"),
-        ("/w/configs/a.yaml", "/other", "/w/configs/a.yaml"),
-        ("/w/\x1b[31m.yaml", "/w", r"\x1b[31m.yaml"),
-        ("../configs/a.yaml", ".", "../configs/a.yaml"),
-    ],
-)
-def test_files_are_shown_relative_to_where_one_is(path: str, base: str, name: str) -> None:
-    assert shown(Path(path), Path(base)) == name
+def test_files_are_shown_relative_to_where_one_is_and_without_escapes() -> None:
+    assert shown(Path("/w/\x1b[31m.yaml"), Path("/w")) == r"\x1b[31m.yaml"
+    assert shown(Path("/w/configs/a.yaml"), Path("/other")) == "/w/configs/a.yaml"
 
 
 @pytest.fixture

@@ -5,15 +5,13 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from reconciler.checkmarket.model import SECTION
 from reconciler.commands.workspace import CUSTOMER_SEEDS
-from reconciler.config.guardrails import loosened
-from reconciler.config.load import Workspace, load
-from reconciler.config.settings import TargetSettings
+from reconciler.config.guardrails import _rule_of, loosened
+from reconciler.config.load import load
 from tests.hostile.workspaces import write
 
 CHECKMARKET = "url: 'https://api-eu.agileresearch.medallia.com', master_key: {env: MASTER}, key: {env: KEY}"
@@ -21,24 +19,15 @@ EXPOINTS = "url: 'https://acme.expoints.nl', token: {env: TOKEN}"
 OAUTH = "token_url: 'https://id.example.com/t', client_id: me, client_secret: {env: S}"
 
 
-def target(name: str = "shop", more: str = "", *, checkmarket: str = "", expoints: str | None = "") -> str:
-    """Return a target with settings beside its accounts, in the accounts, or after them."""
+def target(name: str = "shop", more: str = "", *, expoints: str | None = "") -> str:
+    """Return a target with more settings beside its accounts, or in that of seeds."""
     tenant = "" if expoints is None else f"    expoints: {{{EXPOINTS}{expoints}}}\n"
-    return f"  {name}:\n    checkmarket: {{{CHECKMARKET}{checkmarket}}}\n{tenant}{more}"
+    return f"  {name}:\n    checkmarket: {{{CHECKMARKET}}}\n{tenant}{more}"
 
 
-def oauth(*changed: tuple[str, str]) -> str:
-    fields = OAUTH
-    for old, new in changed:
-        fields = fields.replace(old, new)
+def oauth(fields: str = OAUTH) -> str:
     account = f"    expoints: {{url: 'https://acme.expoints.nl', oauth: {{{fields}}}}}\n"
     return f"  shop:\n    checkmarket: {{{CHECKMARKET}}}\n{account}"
-
-
-def workspace(folder: Path, targets: str, files: Mapping[str, str], top: str = "") -> Workspace[Any]:
-    settings = f"version: 1\n{top}targets:\n{targets}"
-    write(folder / "configs", dict(files), settings)
-    return load(folder / "configs", SECTION, folder, CUSTOMER_SEEDS)
 
 
 def told(tmp_path: Path, before: Mapping[str, str], now: Mapping[str, str]) -> list[str]:
@@ -46,17 +35,13 @@ def told(tmp_path: Path, before: Mapping[str, str], now: Mapping[str, str]) -> l
 
     Without a file it is about a line of the settings, without a target about `shop`.
     """
-    first, then = (
-        workspace(
-            tmp_path / name,
-            files.get("targets", target()),
-            {file: text for file, text in files.items() if file.endswith(".yaml")},
-            files.get("top", ""),
-        )
-        for name, files in (("before", before), ("now", now))
-    )
-    lines = []
-    for one in loosened(first, then, "shop"):
+    workspaces, lines = [], []
+    for name, files in (("before", before), ("now", now)):
+        settings = f"version: 1\n{files.get('top', '')}targets:\n{files.get('targets', target())}"
+        others = {file: text for file, text in files.items() if file.endswith(".yaml")}
+        folder = write(tmp_path / name / "configs", others, settings)
+        workspaces.append(load(folder, SECTION, folder.parent, CUSTOMER_SEEDS))
+    for one in loosened(workspaces[0], workspaces[1], "shop"):
         gone = f" {one.hint.rpartition(':')[0]}" if one.hint else ""
         line = f"{one.place.file}:{one.place.line} {one.key}: {one.message}{gone}"
         lines.append(re.sub(r"configs/(reconciler\.yaml:)?|targets\.shop\.", "", line))
@@ -65,10 +50,6 @@ def told(tmp_path: Path, before: Mapping[str, str], now: Mapping[str, str]) -> l
 
 def beside(text: str) -> dict[str, str]:
     return {"targets": target(more=f"    {text}\n")}
-
-
-def at_checkmarket(text: str) -> dict[str, str]:
-    return {"targets": target(checkmarket=f", {text}")}
 
 
 def at_expoints(text: str) -> dict[str, str]:
@@ -80,10 +61,10 @@ def apart(text: str) -> dict[str, str]:
 
 
 A, B = "a.yaml", "b.yaml"
-KEEPS, RESETS = (
-    f"import_configs:\n  a:\n    name: A\n    undeclared: {policy}\n" for policy in ("keep", "reset")
-)
 PLAIN = "import_configs:\n  a:\n    name: A\n"
+KEEPS, RESETS = (f"{PLAIN}    undeclared: {policy}\n" for policy in ("keep", "reset"))
+AS_B, ID = RESETS.replace("a:\n", "b:\n"), "    id: 7\n"
+NOW_B = "import_configs.b.undeclared: keep → reset"
 
 # What stands here is what tests/hostile/test_loosened_guardrails.py has not in its one pull request.
 ROWS: list[tuple[Mapping[str, str], Mapping[str, str], list[str]]] = [
@@ -101,68 +82,33 @@ ROWS: list[tuple[Mapping[str, str], Mapping[str, str], list[str]]] = [
         apart("allowed_recipients: ['*@a.example', '*@b.example', jane@c.example]"),
         ["guards.yaml:2 allowed_recipients: 1 of them → 3, added: *@b.example, ***@c.example"],
     ),
-    # what a reset leaves behind, stated, changed or gone
-    (
-        beside("defaults: {survey_settings: {expiration_after_days: 1}}"),
-        beside("defaults: {survey_settings.expiration_after_days: 2}"),
-        ["6 defaults.survey_settings.expiration_after_days: 1 → 2"],
-    ),
+    # what a reset leaves behind
     (beside("defaults: {first_row: 2}"), {}, ["3 defaults.first_row: 2 → (none) stood at 6"]),
     # where the memory is
     ({}, beside("journal: 'sqlite:j.db'"), ["6 journal: (none) → sqlite:j.db"]),
     (beside("journal: {file: j}"), {}, ["3 journal: {file: j} → (none) stood at 6"]),
     # where credentials go, and which
     (
-        {},
-        {"targets": target().replace("{env: MASTER}", "{file: k}")},
-        ["4 checkmarket.master_key: {env: MASTER} → {file: k}"],
-    ),
-    (
         {"targets": oauth()},
-        {"targets": oauth((": me", ": you"), ("env: S", "env: T"))},
+        {"targets": oauth(OAUTH.replace(": me", ": you").replace("env: S", "env: T"))},
         [
             "5 expoints.oauth.client_id: (text) → (text), in a part that is not shown",
             "5 expoints.oauth.client_secret: {env: S} → {env: T}",
         ],
     ),
-    # the right account
-    (
-        at_checkmarket("account_must_have: {id: 1, name: One}"),
-        at_checkmarket("account_must_have: {id: 2}"),
-        ["4 checkmarket.account_must_have: {id: 1, name: One} → {id: 2}"],
-    ),
-    ({}, at_checkmarket("account_must_have: {id: 1}"), []),
-    # how long and how often
-    ({}, at_checkmarket("patience: 5m"), []),
-    (
-        at_checkmarket("requests_per_run: 60"),
-        {},
-        ["4 checkmarket.requests_per_run: 60 → any number stood at 4"],
-    ),
     # what happens to what is not declared: workspace, target, preset, resource, block
-    ({"top": "undeclared: reset\n"}, {"top": "undeclared: keep\n"}, []),
     (beside("undeclared: refuse"), beside("undeclared: reset"), ["6 undeclared: refuse → reset"]),
     ({A: KEEPS}, {A: RESETS}, ["a.yaml:4 import_configs.a.undeclared: keep → reset"]),
     ({A: KEEPS}, {B: PLAIN}, ["b.yaml:2 import_configs.a.undeclared: keep → reset stood at a.yaml:4"]),
-    ({}, {A: RESETS}, []),
-    ({A: KEEPS}, {A: RESETS.replace("a:\n", "b:\n")}, ["a.yaml:4 import_configs.b.undeclared: keep → reset"]),
-    (
-        {A: KEEPS + "    id: 7\n"},
-        {A: RESETS.replace("a:\n", "b:\n").replace("name: A", "name: B") + "    id: 7\n"},
-        ["a.yaml:4 import_configs.b.undeclared: keep → reset"],
-    ),
-    (
-        {A: KEEPS},
-        {A: "moved: {import_configs.a: import_configs.b}\n" + RESETS.replace("a:\n", "b:\n")},
-        ["a.yaml:5 import_configs.b.undeclared: keep → reset"],
-    ),
+    ({A: KEEPS}, {A: AS_B}, [f"a.yaml:4 {NOW_B}"]),
+    ({A: KEEPS + ID}, {A: AS_B.replace("name: A", "name: B") + ID}, [f"a.yaml:4 {NOW_B}"]),
+    ({A: KEEPS}, {A: "moved: {import_configs.a: import_configs.b}\n" + AS_B}, [f"a.yaml:5 {NOW_B}"]),
     (
         {A: KEEPS},
         {A: KEEPS + "    targets: {shop: {undeclared: reset}}\n"},
         ["a.yaml:5 import_configs.a.undeclared: keep → reset"],
     ),
     # targets that are new, renamed, gone, or have an account that they had not
-    ({"targets": target() + target("other")}, {}, []),
     (
         {},
         {"targets": target() + target("other", "    limits: {resets: null}\n")},
@@ -172,7 +118,6 @@ ROWS: list[tuple[Mapping[str, str], Mapping[str, str], list[str]]] = [
         ],
     ),
     ({"targets": target(expoints=None)}, {}, ["5 expoints.url: (none) → https://acme.expoints.nl"]),
-    ({}, {"targets": target(expoints=None)}, []),
     ({}, {"top": "default_target: shop\n"}, ["2 default_target: (none) → shop"]),
 ]
 
@@ -196,7 +141,4 @@ def test_what_concerns_the_target_comes_first_and_other_targets_follow(tmp_path:
 
 def test_a_setting_of_which_no_rule_is_known_is_named_when_it_changes() -> None:
     """A new setting is named whenever it changes, until a rule says when it is stricter."""
-    from reconciler.config.guardrails import _rule_of
-
     assert _rule_of("expoints.of_tomorrow")(1, 2)
-    assert set(TargetSettings.model_fields) >= {"defaults", "journal", "undeclared"}

@@ -33,54 +33,38 @@ def setting(code: str, text: str, column: int) -> Case:
 
 
 M, L, ONE = "mailings.m", "letters.l", "targets.one"
-TWO = "mailings:\n  a: {%s, targets: [one]}\n  m: {%s, targets: [one]}"
+
 MANY_FIELDS = ",".join(f"x{number}: 1" for number in range(101))
 
 CASES = [
     Case("too-many-problems", mailing(MANY_FIELDS), 1, 12, M),
     Case("control-character", mailing(r'schedule: {survey: "a\nb"}'), 1, 44, M),
     Case("unknown-section", "mailing: {}", 1, 1),
-    Case("unknown-field", mailing("notes: a"), 1, 25, M),
     Case("unknown-field", mailing("keep: [notes]"), 1, 32, M),
-    Case("misplaced", "version: 1", 1, 1),
     Case("misplaced", mailing("targets: {one: {preset: a}}"), 1, 41, M),
     Case("missing-field", mailing("columns: [{number: 1}]"), 1, 35, M),
     Case("missing-field", "version: 1", 1, 1, settings=True),
     Case("wrong-type", mailing("is_open: 1"), 1, 34, M),
     Case("wrong-type", "mailings: []", 1, 11),
-    Case("wrong-type", "mailings: {m: null}", 1, 15, M),
-    Case("wrong-type", mailing("absent: null"), 1, 33, M),
     Case("too-long", mailing("note: more than ten"), 1, 31, M),
     Case("too-short", mailing('columns: [{number: 1, fills: ""}]'), 1, 54, M),
-    Case("too-short", mailing('list: " "'), 1, 31, M),
-    Case("out-of-range", mailing("schedule: {days: 100}"), 1, 42, M),
     Case("unknown-choice", mailing("undeclared: kep"), 1, 37, M),
     Case("invalid-value", mailing("schedule: {at: nine}"), 1, 40, M),
     Case("invalid-name", "mailings: {-m: {name: M}}", 1, 12),
     Case("newer-version", "version: 2\ntargets: {one: {}}", 1, 10, settings=True),
-    Case("unknown-target", mailing("targets: [three]"), 1, 35, M),
     Case("unknown-target", target("", "default_target: three"), 4, 17, settings=True),
     Case("unknown-target", "guardrails: {three: {}}", 1, 14),
     Case("unknown-time-zone", target("", "time_zone: Europe/Delft"), 4, 12, settings=True),
     setting("inline-secret", 'checkmarket: {url: "sandbox:", key: hunter2}', 45),
     setting("foreign-variable", 'checkmarket: {url: "sandbox:", key: {env: GITHUB_TOKEN}}', 51),
     setting("missing-credentials", 'checkmarket: {url: "https://a.example"}', 9),
-    setting("invalid-url", "checkmarket: {url: a.example}", 28),
-    setting("insecure-url", 'checkmarket: {url: "http://a.example"}', 28),
-    setting("documentation-url", 'expoints: {url: "https://a.example/external/Help/Api"}', 25),
     setting("url-with-credentials", 'checkmarket: {url: "https://a:b@a.example"}', 28),
-    setting("url-with-path", 'checkmarket: {url: "https://a.example/v3"}', 28),
-    setting("invalid-recipient", 'expoints: {url: "sandbox:", allowed_recipients: ["*"]}', 58),
     Case("declared-twice", mailing("targets: [one, one]"), 1, 40, M),
     Case("named-twice", mailing("note: a, keep: [note]"), 1, 41, M),
-    Case("unknown-preset", mailing("preset: p"), 1, 33, M),
     Case("unused-preset", "presets: {p: {note: a}}", 1, 11),
     Case("unknown-name", mailing("targets: [one], list: olds"), 1, 41, M),
     Case("no-target", mailing("targets: []"), 1, 34, M),
-    Case("id-without-target", mailing("id: 3"), 1, 25, M),
     Case("contradiction", mailing("absent: true, hidden: true"), 1, 12, M),
-    Case("same-id", TWO % ("id: 3, name: A", "id: 3, name: B"), 3, 3, M),
-    Case("same-name", TWO % ("name: A", "name: A"), 3, 3, M),
     Case("unknown-key", letter("customers: [{email: a}], after: [m]"), 1, 64, L),
     Case("path-outside", letter("customers: [{email: a}], customers_from: ../t.csv"), 1, 72, L),
     Case("unknown-format", letter("customers: [{email: a}], customers_from: t.xlsx"), 1, 72, L),
@@ -113,8 +97,7 @@ ALIKE: list[tuple[str, str, tuple[str, ...]]] = [
     ("named-twice", FIELDS, (
         "note: a, keep: [note]", "note: a, reset: [note]", "keep: [note], reset: [note]",
         "keep: [note, note]", "keep: [schedule], reset: [schedule]", "schedule: null, keep: [schedule]",
-        "list: news, list_id: 3",
-        "schedule: {survey: A, survey_id: 3}", "schedule: {survey: A}, keep: [schedule.survey_id]",
+        "list: news, list_id: 3", "schedule: {survey: A}, keep: [schedule.survey_id]",
         "keep: [schedule.survey], reset: [schedule.survey_id]", f"accept: [{NOTE}, {NOTE}]",
     )),
     ("moved-in-chain", MOVED, ("{a: b, b: a}", "{a: a}")),
@@ -157,47 +140,23 @@ mailings:
     naem: A
     preset: nowhere
     list: nothing
-    note: longer than ten
     is_open: yes
     schedule: {at: nine, days: 100, survey: S, survey_id: 3}
-    columns: [{number: "1", fills: ""}]
     targets: [two, thre]
-  b:
-    id: 5
-    name: B
-    note: 012
-    note: b
-    undeclared: never
+  b: {note: 012, note: b, undeclared: never}
   .c: {}
 moved: {x: w}
 version: 1
-nonsense: {}
 """
 
 
 def test_every_mistake_of_a_file_is_a_problem_of_its_own(problems: Complain) -> None:
-    found = [(p.code, p.place.line, p.place.column) for p in problems({"a.yaml": MANY})]
+    found = [f"{p.place.line} {p.code}" for p in problems({"a.yaml": MANY})]
     assert found == [
-        ("unknown-field", 3, 5),
-        ("unknown-preset", 4, 13),
-        ("unknown-name", 5, 5),
-        ("too-long", 6, 11),
-        ("yaml-implicit-bool", 7, 14),
-        ("invalid-value", 8, 20),
-        ("out-of-range", 8, 32),
-        ("named-twice", 8, 48),
-        ("wrong-type", 9, 24),
-        ("too-short", 9, 36),
-        ("unknown-target", 10, 20),
-        ("id-without-target", 12, 5),
-        ("yaml-leading-zero", 14, 11),
-        ("duplicate-key", 15, 5),
-        ("unknown-choice", 16, 17),
-        ("invalid-name", 17, 3),
-        ("moved-nowhere", 18, 12),
-        ("misplaced", 19, 1),
-        ("unknown-section", 20, 1),
-    ]
+        "3 unknown-field", "4 unknown-preset", "5 unknown-name", "6 yaml-implicit-bool", "7 invalid-value",
+        "7 out-of-range", "7 named-twice", "8 unknown-target", "9 yaml-leading-zero", "9 duplicate-key",
+        "9 unknown-choice", "10 invalid-name", "11 moved-nowhere", "12 misplaced",
+    ]  # fmt: skip
 
 
 def test_one_key_in_two_files_names_both_places(problems: Complain) -> None:
@@ -206,12 +165,7 @@ def test_one_key_in_two_files_names_both_places(problems: Complain) -> None:
     assert "a.yaml:1:12" in problem.message
 
 
-def test_a_finding_of_a_section_has_its_own_code(problems: Complain) -> None:
-    (problem,) = problems({"a.yaml": "mailings: {m: {note: a}}"})
-    assert (problem.code, problem.key, str(problem.place)) == ("toy-nameless", M, "a.yaml:1:12")
-
-
-def test_a_finding_is_told_once_for_all_targets_and_at_its_field(problems: Complain) -> None:
+def test_a_finding_of_a_section_is_told_once_for_all_targets_and_at_its_field(problems: Complain) -> None:
     (problem,) = problems({"a.yaml": mailing("note: old")})
     assert (problem.code, problem.severity, problem.place.column) == ("toy-old", Severity.WARNING, 25)
 
@@ -224,21 +178,18 @@ def test_warnings_come_with_errors(problems: Complain) -> None:
 @pytest.mark.parametrize(
     ("files", "code"),
     [
-        ({"a.yaml": "mailings: {m: {name: }}"}, "empty-value"),
         ({"a.yaml": "mailings: {m: {name: M, is_open: no}}"}, "yaml-implicit-bool"),
         ({"a.yaml": mailing("preset: p"), "b.yaml": "presets: {p: ["}, "yaml-syntax"),
         ({"a.yaml": "mailings: {m: {preset: p}}\npresets: {p: {x: 1}}"}, "unknown-field"),
         ({"a.yaml": "moved: {a: b}", "b.yaml": "mailings: {b: ["}, "yaml-syntax"),
-        ({"a.yaml": mailing("targets: [one]"), "reconciler.yaml": "targets: ["}, "yaml-syntax"),
-        (
-            {"a.yaml": mailing("targets: [one]"), "reconciler.yaml": "version: 1\ntargets: {one: 1}"},
-            "wrong-type",
-        ),
         ({"a.yaml": mailing("list: x"), "reconciler.yaml": target("contact_lists: 1")}, "wrong-type"),
         ({"a.yaml": letter("customers: 3")}, "wrong-type"),
+        (
+            {"a.yaml": letter("customers: [{email: a}], after: [m]"), "b.yaml": "mailings: {m: ["},
+            "yaml-syntax",
+        ),
         ({"a.yaml": letter("customers_from: gone.csv")}, "unreadable-file"),
         ({"a.yaml": letter("pages: 1"), "reconciler.yaml": "version: 1\ntargets: {one: 1}"}, "wrong-type"),
-        ({"a.yaml": letter("pages: 1"), "reconciler.yaml": "targets: ["}, "yaml-syntax"),
     ],
 )
 def test_what_only_follows_from_a_mistake_is_not_told(files: Files, code: str, problems: Complain) -> None:

@@ -1,8 +1,6 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 from msgspec.structs import replace
 
 from reconciler.config import seeds
@@ -26,32 +24,20 @@ def values(content: str | bytes, name: str = "t.csv") -> list[Json]:
     return [row.value for row in found]
 
 
-def told(content: str | bytes, name: str = "t.csv") -> list[tuple[str, int, int]]:
-    _, report = read(content, name)
-    return [(p.code, p.place.line, p.place.column) for p in report.problems()]
-
-
 ONE: list[Json] = [{"email": "a", "data": {"A": "b"}}]
 FORMS = [
     *("email,A\na,b\n", "email;A\na;b\n", "email,A\r\na,b\r\n", "email,A\ra,b\r", "\ufeffemail,A\na,b"),
     *('"email","A"\n"a","b"\n', "\n\nemail,A\n\na,b\n\n", "A;email\nb;a\n"),
 ]
 HEADERS = [
-    ("email,A;B", "A;B"),
-    ("email;A,B", "A,B"),
-    ('email,"A,B"', "A,B"),
-    ("email,data.email", "email"),
-    ("email,data.Email", "Email"),
-    ("email,data.tags", "tags"),
-    ("email,data.data.x", "data.x"),
-    ("email,15", "15"),
+    *(("email,A;B", "A;B"), ("email;A,B", "A,B"), ('email,"A,B"', "A,B"), ("email,data.Email", "Email")),
+    *(("email,data.tags", "tags"), ("email,data.data.x", "data.x"), ("email,15", "15")),
 ]
 CELLS: list[tuple[str, dict[str, Json]]] = [
     ("B,number,is_kind\na,x,3,true\n", {"number": 3, "is_kind": True, "data": {"B": "x"}}),
     ('A,B,C\na, x ,,"say ""hi"";\nthere, ok"\n', {"data": {"A": " x ", "C": 'say "hi";\nthere, ok'}}),
     ("number,is_kind\na,3.5,yes\n", {"number": "3.5", "is_kind": "yes"}),
     ("number,is_kind\na,007,TRUE\n", {"number": "007", "is_kind": "TRUE"}),
-    ("number,is_kind\na,-2,false\n", {"number": -2, "is_kind": False}),
 ]
 
 
@@ -80,24 +66,19 @@ def test_every_cell_has_its_line_and_its_column_of_the_table() -> None:
     [
         ("", [("csv-header", 1, 1)]),
         ("john@example.com,John\n", [("csv-header", 1, 1)]),
-        ("email\tName\n", [("csv-header", 1, 1)]),
         ("Email,Name\n", [("csv-header", 1, 1)]),
         ("email,A,A\na,b,c\n", [("csv-header", 1, 2), ("csv-header", 1, 3)]),
         ("email,A,data.A\n", [("csv-header", 1, 2), ("csv-header", 1, 3)]),
-        ("email,email\n", [("csv-header", 1, 1), ("csv-header", 1, 2)]),
         ("email,,A\n", [("csv-header", 1, 2)]),
         ("email, A\n", [("csv-header", 1, 2)]),
         ("email,data.\n", [("csv-header", 1, 2)]),
-        ("email,data\n", [("csv-header", 1, 2)]),
         ("email,tags\n", [("csv-header", 1, 2)]),
         ("email,SendDate\n", [("csv-header", 1, 2)]),
-        ("email,Send date\n", [("csv-header", 1, 2)]),
         ("email,A\na\nb,c\nd,e,f\n", [("csv-row", 2, 1), ("csv-row", 4, 1)]),
         ('email,A\na,"b\n', [("csv-syntax", 2, 1)]),
         ('email,A\na,"b"c\n', [("csv-syntax", 2, 1)]),
         (f"email\n{'a' * 200_000}\n", [("csv-syntax", 2, 1)]),
         ("email\na\n\x1b[31m\n", [("control-character", 3, 1)]),
-        ("email\na\x00\n", [("control-character", 2, 1)]),
         (b"email\na\n\xe9\n", [("not-utf-8", 3, 1)]),
         ("email\na\n".encode("utf-16"), [("not-utf-8", 1, 1)]),
     ],
@@ -105,14 +86,14 @@ def test_every_cell_has_its_line_and_its_column_of_the_table() -> None:
 def test_a_table_that_is_wrong_is_told_where(
     content: str | bytes, expected: list[tuple[str, int, int]]
 ) -> None:
-    assert told(content) == expected
+    _, report = read(content)
+    assert [(p.code, p.place.line, p.place.column) for p in report.problems()] == expected
+    assert "john" not in str(report.problems()).lower()
 
 
-def test_rows_beside_a_wrong_one_are_read_and_a_table_without_headers_repeats_nobody() -> None:
+def test_rows_beside_a_wrong_one_are_read() -> None:
     found, _ = read("email,A\na\nb,c\n")
     assert [row.value for row in found] == [{"email": "b", "data": {"A": "c"}}]
-    _, report = read("john@example.com;John\n")
-    assert "john" not in str(report.problems()).lower()
 
 
 def test_each_line_of_json_is_a_customer() -> None:
@@ -129,20 +110,14 @@ def test_each_line_of_json_is_a_customer() -> None:
     ("line", "code"),
     [
         ("{", "jsonl-syntax"),
-        ("{'email': 'a'}", "jsonl-syntax"),
         ('{"number": NaN}', "jsonl-syntax"),
-        ('{"number": Infinity}', "jsonl-syntax"),
         ('{"number": ' + "1" * 5_000 + "}", "jsonl-syntax"),
         ('{"a": ' + "[" * 100_000 + "]" * 100_000 + "}", "jsonl-syntax"),
-        ('{"a": ' + "[" * 60 + "]" * 60 + "}", "jsonl-syntax"),
         ('{"email": "a", "email": "b"}', "duplicate-key"),
         ('{"data": {"A": "1", "A": "2"}}', "duplicate-key"),
-        ('{"email": "\\u0000"}', "control-character"),
         ('{"email": "\\u202e"}', "control-character"),
-        ('{"email": "\\ud800"}', "control-character"),
         ('{"\\u001b": 1}', "control-character"),
         ("[]", "wrong-type"),
-        ('"a"', "wrong-type"),
         ("null", "wrong-type"),
     ],
 )
@@ -150,14 +125,3 @@ def test_a_line_that_is_wrong_is_told_and_others_are_read(line: str, code: str) 
     found, report = read(f'{{"email": "a"}}\n{line}\n{{"email": "b"}}', "t.jsonl")
     assert [(p.code, p.place.line, p.place.column) for p in report.problems()] == [(code, 2, 1)]
     assert [row.value for row in found] == [{"email": "a"}, {"email": "b"}]
-
-
-CELL = st.text(st.characters(exclude_categories=["C"]), min_size=1, max_size=10)
-
-
-@settings(deadline=None)
-@given(st.lists(st.tuples(CELL, CELL), max_size=5), st.sampled_from(seeds.DELIMITERS))
-def test_what_a_table_says_is_read_back(cells: list[tuple[str, str]], delimiter: str) -> None:
-    quoted = [[f'"{cell.replace(chr(34), chr(34) * 2)}"' for cell in row] for row in cells]
-    lines = [delimiter.join(row) for row in (["email", "A"], *quoted)]
-    assert values("\n".join(lines)) == [{"email": email, "data": {"A": a}} for email, a in cells]

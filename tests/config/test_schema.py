@@ -24,6 +24,7 @@ from reconciler.config.schema import SCHEMA_FILE
 from reconciler.errors import Exit, FilesInvalid
 from tests.clock import FakeClock
 from tests.commands.world import Screen
+from tests.hostile.workspaces import write
 from tests.properties.files import write_workspace
 from tests.properties.situations import situations
 from tests.properties.world import Situation
@@ -47,13 +48,6 @@ CONFIG = "import_configs: {a: {name: A, %s}}"
 SURVEY = CONFIG % "survey_settings: {%s}"
 SEED = """customer_seeds: {s: {targets: [sandbox], is_test: true, \
 notification_email_addresses: [qa@example.com], %s}}"""
-BY_TARGET = """\
-customer_seeds:
-  s:
-    targets: {sandbox: {is_test: true, notification_email_addresses: [qa@example.com]}}
-    batch_name: ""
-    customers: [{email: a@example.com}]
-"""
 CUSTOMERS = SEED % "customers: [{email: a@example.com, %s}]"
 
 
@@ -77,8 +71,7 @@ def complaints(document: Any) -> list[str]:
 
 def reader_accepts(settings: str, other: str, folder: Path) -> bool:
     """Tell whether `validate` finds no error in a workspace of these two files."""
-    (folder / "reconciler.yaml").write_text(settings, "utf-8")
-    (folder / "other.yaml").write_text(other, "utf-8")
+    write(folder, {"other.yaml": other}, settings)
     try:
         load(folder, SECTION, folder, CUSTOMER_SEEDS)
     except FilesInvalid:
@@ -95,11 +88,6 @@ def objects(part: Any) -> Iterator[Mapping[str, Any]]:
 
 
 PROPERTIES = [one for part in objects(SCHEMA) for one in part["properties"].items()]
-
-
-def test_it_is_a_schema_of_its_dialect() -> None:
-    Draft202012Validator.check_schema(SCHEMA)
-    assert SCHEMA["$schema"] == "https://json-schema.org/draft/2020-12/schema"
 
 
 @pytest.mark.parametrize("path", sorted(CONFIGS.glob("*.yaml")), ids=lambda path: path.name)
@@ -135,35 +123,28 @@ def test_what_the_reader_accepts_the_schema_accepts(situation: Situation) -> Non
     "text",
     [
         "",
-        "# only a comment",
         CONFIG % "survey_settings: null",
         CONFIG % 'targets: {sandbox: {id: 4, undeclared: keep, date_format: "", survey_settings: {}}}',
         CONFIG % "keep: [survey_settings, contact_list], reset: [survey_settings.survey]",
         CONFIG % "accept: [{field: survey_settings.survey, until: 2026-12-31, reason: a trial}]",
-        CONFIG % "targets: {sandbox: {accept: [{field: name, until: '2026-12-31', reason: r}]}}",
         CONFIG % "column_mappings: [{source_column_number: 0, target_column_name: Email}]",
         SURVEY % 'survey: One, invitation_time: "09:00", expiration_time: "23:59:59"',
         "presets: {p: {keep: [name], row_delimiter: x}}\n" + CONFIG % "preset: p",
         CONFIG % "update_type_id: 1" + "\nmoved: {old: import_configs.a}",
         "guardrails: {sandbox: {limits: {updates: 5, resets: null}, allowed_phone_numbers: []}}",
-        CUSTOMERS % "send_date: null, priority: -1, data: {A: x, '14': {value: ''}}",
-        CUSTOMERS
-        % "end_date: '2026-12-01 09:30', send_date: '2026-11-01T08:00Z', transaction_date: 2026-12-01",
+        CUSTOMERS % "priority: -1, send_date: '2026-11-01T08:00Z', transaction_date: 2026-12-01",
         CUSTOMERS
         % "answers: [{base_question_id: 1, file_answers: [{data: aGk=}], date_answered: 2026-01-01}]",
         SEED % "type_batch: 1, send: on_change, end_date: null, customers: [{email: a@example.com}]",
         SEED % "defaults: {send_date: +3d, data: {A: b}}, after: [], customers: [{email: a@example.com}]",
         SEED % "fault_statuses: [Bounced, 12], customers: [{email: a@example.com}]",
-        BY_TARGET,
         # settings
         SANDBOX % "expoints: null" + "\ndefault_target: null\ntime_zone: UTC\nundeclared: refuse",
         ACCOUNT % "master_key: {env: A}, key: {file: b}, patience: 0s, server_members: [A.B]",
         ACCOUNT
         % "master_key: {env: A}, key: {env: B}, account_must_have: {id: 1}, requests_per_minute: null",
-        TENANT % "oauth: {token_url: 'https://a.example.com/x', client_id: me, client_secret: {env: S}}",
         TENANT % "token: {env: A}, allowed_phone_numbers: ['+31612345678'], allowed_recipients: ['*@a.nl']",
         SANDBOX % "journal: 'sqlite:x.db', limits: {updates: null, deletes: 3}",
-        SANDBOX % "journal: {env: J}, defaults: {date_format: dd, survey_settings.survey_id: 1}",
     ],
 )
 def test_every_form_that_the_reader_accepts_is_accepted(text: str, tmp_path: Path) -> None:
@@ -176,63 +157,36 @@ def test_every_form_that_the_reader_accepts_is_accepted(text: str, tmp_path: Pat
     ("text", "where"),
     [
         ("import_config: {}", "import_config"),
-        ("import_configs: []", "import_configs"),
         ("import_configs: {-a: {name: A}}", "-a"),
-        ("import_configs: {a: null}", "a: None"),
-        (CONFIG % "Name: B", "Name"),
-        (CONFIG % "invitation_time: '09:00'", "invitation_time"),
         (CONFIG % "email_is_required: 'yes'", "email_is_required"),
-        (CONFIG % "contact_list_id: 0", "contact_list_id"),
         (CONFIG % "contact_list: newsletter, contact_list_id: 12", "import_configs.a"),
         (CONFIG % "date_format: ddd-MMMM-yyyy", "date_format"),
         (CONFIG % "column_mappings: [{source_column_number: 256, target_column_name: Email}]", "number"),
-        (CONFIG % "accept: [{field: first_rows, until: 2026-12-31, reason: r}]", "first_rows"),
         (CONFIG % "accept: [{field: first_row, until: 31-12-2026, reason: r}]", "31-12-2026"),
-        (CONFIG % "keep: null", "keep"),
         (CONFIG % "keep: [first_rows]", "first_rows"),
-        (CONFIG % "undeclared: ignore", "undeclared"),
-        (CONFIG % "targets: []", "targets"),
-        (CONFIG % "targets: [sandbox, sandbox]", "targets"),
         (CONFIG % "targets: {sandbox: {targets: [sandbox]}}", "targets"),
-        ("import_configs: {a: {name: '  '}}", "name"),
-        (f"import_configs: {{a: {{name: {'x' * 51}}}}}", "name"),
         (SURVEY % "invitation_time: '24:00'", "invitation_time"),
-        (SURVEY % "invitation_delay_in_days: -1", "invitation_delay_in_days"),
         (SURVEY % "survey: One, survey_id: 1", "survey_settings"),
         ("presets: {p: {name: A}}", "name"),
-        ("moved: {old: 1}", "old"),
-        ("guardrails: {sandbox: {limits: {resets: -1}}}", "resets"),
         ("customer_seeds: {s: {is_test: true}}", "targets"),
         (SEED % "preset: p", "preset"),
-        (SEED % "send: twice", "send"),
-        (SEED % "round: 7", "round"),
         (SEED % "end_date: next week", "end_date"),
         (SEED % "type_batch: 2", "type_batch"),
         (SEED % "defaults: {email: a@example.com}", "email"),
-        (SEED % "customers: [a@example.com]", "customers"),
         (SEED % "customers: [{data: {}}]", "email"),
         (CUSTOMERS % "email: x", "email"),
-        (CUSTOMERS % "data: {A: 1}", "A"),
-        (CUSTOMERS % "data: {A: {value: x, encryption_key: y}}", "data"),
         (CUSTOMERS % "answers: [{base_question_id: 1, file_answers: [{file_name: x}]}]", "file_answers"),
         *(
             (text, "")
             for text in (
                 "version: 2",
-                "undeclared: drop",
-                "targets: {sandbox: {checkmarket: {}}}",
                 "targets: {sandbox: {checkmarket: {url: 'ftp://api.example.com'}}}",
                 "targets: {sandbox: {checkmarket: {url: 'sandbox:', key: secret}}}",
                 "targets: {sandbox: {checkmarket: {url: 'sandbox:', key: {env: A, file: b}}}}",
                 "targets: {sandbox: {checkmarket: {url: 'sandbox:', key: {env: ' '}}}}",
-                "targets: {sandbox: {checkmarket: {url: 'sandbox:', patience: 30}}}",
-                "targets: {sandbox: {checkmarket: {url: 'sandbox:', requests_per_minute: 0}}}",
                 "targets: {sandbox: {expoints: {url: 'sandbox:', allowed_recipients: ['*']}}}",
-                SANDBOX % "contact_lists: {newsletter: '12'}",
                 SANDBOX % "defaults: {name: A}",
                 SANDBOX % "defaults: {first_row: '1'}",
-                SANDBOX % "journal: 5",
-                "targets: {a b: {checkmarket: {url: 'sandbox:'}}}",
                 "targets: {sandbox: {}}",
             )
         ),
@@ -240,7 +194,7 @@ def test_every_form_that_the_reader_accepts_is_accepted(text: str, tmp_path: Pat
 )
 def test_each_mistake_that_it_can_see_is_rejected(text: str, where: str, tmp_path: Path) -> None:
     text = text.replace("email: a@example.com, email: x", "email: x")
-    is_settings = text.startswith(("targets", "undeclared"))
+    is_settings = text.startswith("targets")
     text = f"version: 1\n{text}" if is_settings else text
     found = complaints(plain(text))
     assert found
@@ -256,9 +210,9 @@ def test_a_time_without_quotes_is_rejected_where_the_editor_reads_it_as_a_number
 
 
 def test_every_property_says_what_it_means() -> None:
+    Draft202012Validator.check_schema(SCHEMA)
     assert [name for name, part in PROPERTIES if not part.get("description")] == []
-    told = dict(PROPERTIES)["update_type_id"]["description"]
-    assert told.startswith("1: update existing contacts within this survey.")
+    assert dict(PROPERTIES)["update_type_id"]["description"].startswith("1: update existing contacts")
 
 
 def test_no_default_is_shown_that_could_not_be_written() -> None:

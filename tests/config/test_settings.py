@@ -21,25 +21,15 @@ time_zone: Europe/Brussels
 targets:
   one:
     checkmarket:
-      url: https://API.example:8443/
-      master_key: {env: MASTER}
-      key: {file: secrets/key}
-      account_must_have: {id: 290, name: Newsletter NL}
-      requests_per_minute: 60
-      requests_per_run: 900
-      parallelism: 20
-      patience: 2m
-      server_members: [SurveySettings.Revision, Etag]
+      {url: "https://API.example:8443/", master_key: {env: MASTER}, key: {file: secrets/key},
+       account_must_have: {id: 290, name: Newsletter NL}, requests_per_minute: 60, requests_per_run: 900,
+       parallelism: 20, patience: 2m, server_members: [SurveySettings.Revision, Etag]}
     expoints:
       url: https://acme.example
-      oauth:
-        token_url: https://login.example/tenant/token?v=2
-        client_id: someone
-        client_secret: {env: CLIENT_SECRET}
-        scope: api/.default
+      oauth: {token_url: "https://login.example/tenant/token?v=2", client_id: someone,
+              client_secret: {env: CLIENT_SECRET}, scope: api/.default}
       allowed_recipients: ["*@qa.example", "qa+*@acme.example"]
       allowed_phone_numbers: ["+31612345678"]
-      settle_after: 1h
     contact_lists: {news: 12}
     defaults: {note: x, schedule.at: "09:00", schedule: {days: 3}, columns: [{number: 1, fills: a}]}
     journal: {env: JOURNAL}
@@ -50,7 +40,7 @@ targets:
 
 def checkmarket(workspace: Workspace[Any]) -> CheckMarket:
     account = workspace.targets["one"].checkmarket
-    assert account is not None
+    assert account
     return account
 
 
@@ -70,13 +60,12 @@ def test_every_setting_is_read(loaded: Read) -> None:
         allowed_phone_numbers=("+31612345678",),
     )
     assert one.undeclared is Policy.REFUSE
+    assert one.expoints
+    assert one.expoints.oauth
+    assert one.expoints.oauth.client_id.read({}) == "someone"
     assert one.settings.contact_lists == {"news": 12}
-    assert one.defaults == {
-        "note": "x",
-        "schedule.at": "09:00",
-        "schedule.days": 3,
-        "columns": [{"Number": 1, "Fills": "a"}],
-    }
+    columns = [{"Number": 1, "Fills": "a"}]
+    assert one.defaults == {"note": "x", "schedule.at": "09:00", "schedule.days": 3, "columns": columns}
 
 
 def test_what_is_left_out_has_a_default(loaded: Read) -> None:
@@ -97,26 +86,19 @@ def test_guardrails_may_stand_in_a_file_of_their_own(loaded: Read) -> None:
     assert loaded(files).targets["one"].guardrails == Guardrails(Limits(updates=5), ("*@a.example",))
 
 
-@pytest.mark.parametrize(
-    ("at_target", "apart"),
-    [
-        ("limits: {}", "limits: {}"),
-        ('expoints: {url: "sandbox:", allowed_recipients: []}', "allowed_recipients: []"),
-        ('expoints: {url: "sandbox:", allowed_phone_numbers: []}', "allowed_phone_numbers: []"),
-    ],
-)
-def test_a_guardrail_stands_in_one_place(at_target: str, apart: str, problems: Complain) -> None:
-    rails = f"guardrails: {{one: {{{apart}}}}}"
-    (problem,) = problems({"reconciler.yaml": target(at_target), "rails.yaml": rails})
-    assert problem.code == "declared-twice"
-    assert "reconciler.yaml:3:" in problem.message
+def test_a_guardrail_stands_in_one_place(problems: Complain) -> None:
+    settings = target('expoints: {url: "sandbox:", allowed_recipients: []}, limits: {}')
+    rails = "guardrails: {one: {allowed_recipients: [], limits: {}}}"
+    found = problems({"reconciler.yaml": settings, "rails.yaml": rails})
+    assert [problem.code for problem in found] == ["declared-twice"] * 2
+    assert all("reconciler.yaml:3:" in problem.message for problem in found)
 
 
 def test_a_secret_is_read_when_it_is_needed_and_never_shown(loaded: Read, tmp_path: Path) -> None:
     real = loaded({"reconciler.yaml": REAL})
     account = checkmarket(real)
-    assert account.master_key is not None
-    assert account.key is not None
+    assert account.master_key
+    assert account.key
     for environ in ({}, {"MASTER": ""}):
         with pytest.raises(UsageError, match="MASTER"):
             account.master_key.read(environ)
@@ -129,15 +111,6 @@ def test_a_secret_is_read_when_it_is_needed_and_never_shown(loaded: Read, tmp_pa
     assert "MASTER" not in repr(real.targets)
 
 
-def test_what_is_no_secret_may_be_text(loaded: Read) -> None:
-    one = loaded({"reconciler.yaml": REAL.replace("{env: JOURNAL}", '"git+branch:journal"')}).targets["one"]
-    assert one.journal is not None
-    assert one.journal.read({}) == "git+branch:journal"
-    assert one.expoints is not None
-    assert one.expoints.oauth is not None
-    assert one.expoints.oauth.client_id.read({}) == "someone"
-
-
 HUNTER = "hunter2"
 
 
@@ -145,10 +118,8 @@ HUNTER = "hunter2"
     "text",
     [
         f'checkmarket: {{url: "sandbox:", key: {HUNTER}}}',
-        f'checkmarket: {{url: "sandbox:", key: [{HUNTER}]}}',
         f'checkmarket: {{url: "sandbox:", master_key: {{env: [{HUNTER}]}}}}',
         f'checkmarket: {{url: "https://me:{HUNTER}@a.example"}}',
-        f'checkmarket: {{url: "https://{HUNTER}@a.example"}}',
         f'expoints: {{url: "sandbox:", token: {HUNTER}}}',
         f'expoints: {{url: "sandbox:", token: {{env: X, file: {HUNTER}}}}}',
         f"journal: postgresql://me:{HUNTER}@db.example/x",
@@ -165,7 +136,6 @@ def test_a_secret_in_the_files_is_refused_and_not_repeated(text: str, problems: 
     ("url", "spelled"),
     [
         *((f"http://{host}:8000/", f"http://{host}:8000") for host in ("localhost", "127.0.0.1", "[::1]")),
-        ("https://API.example", "https://api.example"),
         ("https://api.example:443/", "https://api.example"),
         ("https://api.example.", "https://api.example"),
     ],
@@ -181,29 +151,17 @@ def test_an_account_has_one_address_however_it_is_spelled(url: str, spelled: str
     ("text", "code", "column"),
     [
         ('checkmarket: {url: "sandbox:", parallelism: 21}', "out-of-range", 53),
-        ('checkmarket: {url: "sandbox:", parallelism: 0}', "out-of-range", 53),
         ('checkmarket: {url: "sandbox:", patience: 30}', "invalid-value", 50),
-        ('checkmarket: {url: "sandbox:", patience: 3 days}', "invalid-value", 50),
-        ('checkmarket: {url: "sandbox:", patience: 999999h}', "invalid-value", 50),
         ('checkmarket: {url: "sandbox:", server_members: [A..B]}', "invalid-value", 57),
-        ('checkmarket: {url: "sandbox:", server_members: [Note]}', "invalid-value", 57),
-        ('checkmarket: {url: "sandbox:", server_members: [Schedule]}', "invalid-value", 57),
         ('checkmarket: {url: "sandbox:", server_members: [Schedule.Days]}', "invalid-value", 57),
         ('checkmarket: {url: "sandbox:", account_must_have: {}}', "missing-field", 59),
         ('checkmarket: {chekmarket: 1, url: "sandbox:"}', "unknown-field", 23),
-        ("url: a", "unknown-field", 9),
         ("limits: {updates: 101%}", "invalid-value", 27),
-        ("limits: {updates: true}", "invalid-value", 27),
         ("limits: {resets: -1}", "out-of-range", 26),
-        ("contact_lists: {news: twelve}", "wrong-type", 31),
         ("defaults: {noet: a}", "unknown-field", 20),
         ("defaults: {note: 1}", "wrong-type", 26),
         ("defaults: {name: A}", "misplaced", 20),
-        ("defaults: {keep: [note]}", "misplaced", 20),
-        ("defaults: {list: news}", "unknown-field", 20),
-        ("defaults: {schedule.at: x}", "invalid-value", 33),
         ('defaults: {schedule.at: "1:2", schedule: {at: "1:2"}}', "named-twice", 51),
-        ("defaults: []", "wrong-type", 19),
         ("journal: 3", "wrong-type", 18),
         ('expoints: {url: "sandbox:", token: {env: A}, oauth: {}}', "missing-field", 54),
         ('expoints: {url: "sandbox:", allowed_phone_numbers: ["12"]}', "invalid-value", 61),

@@ -18,7 +18,7 @@ def codes(document: Document) -> list[str]:
 
 
 MEANT: Mapping[str, object] = {
-    "null": None, "true": True, "TRUE": True, "False": False, "0": 0, "-7": -7, "1.50": 1.5, "-0.5": -0.5,
+    "null": None, "TRUE": True, "False": False, "0": 0, "-7": -7, "1.50": 1.5,
     "9223372036854775807": 9223372036854775807, "a text": "a text", "2026-01-02": "2026-01-02",
     "10.0.0.1": "10.0.0.1", "+21d": "+21d", "30%": "30%", "maybe": "maybe", "=": "=", '"09:00"': "09:00",
     "'no'": "no", '"012"': "012", '"~"': "~", '""': "", "|\n  09:00\n  no\n": "09:00\nno\n", "{}": {},
@@ -34,25 +34,21 @@ def test_a_scalar_means_what_every_reader_takes_it_for(text: str, value: object)
 
 
 QUOTED: Mapping[str, Sequence[str]] = {
-    "yaml-implicit-bool": ("no", "Yes", "ON", "off", "y", "N"),
-    "yaml-sexagesimal": ("09:00", "1:30:00", "190:20:30.15"),
+    "yaml-implicit-bool": ("no", "Yes", "ON", "off", "y"),
+    "yaml-sexagesimal": ("09:00", "190:20:30.15"),
     "yaml-leading-zero": ("012", "-007", "00.5"),
-    "yaml-number-form": (
-        "0o14", "0x1F", "0b11", "1_000", "+12", ".5", "5.", "1e5", "12e-3", ".inf", "-.INF", ".NaN",
-    ),
-}  # fmt: skip
+    "yaml-number-form": ("0o14", "0x1F", "0b11", "1_000", "+12", ".5", "5.", "1e5", "-.INF", ".NaN"),
+}
 HINTED = {
-    ("yaml-number-too-large", "quotes"): (
-        "9223372036854775808", "1" * 100_000, "1" + ":11" * 400, "1" * 400 + ".5",
-    ),
-    ("yaml-null-form", "null"): ("~", "Null", "NULL"),
+    ("yaml-number-too-large", "quotes"): ("9223372036854775808", "1" * 100_000, "1" + ":11" * 400),
+    ("yaml-null-form", "null"): ("~", "NULL"),
     ("empty-value", "null"): ("",),
-    ("yaml-tag", "remove"): ("!!python/object/apply:os.system [ls]", "!x 1", "!!omap [a: 1]"),
+    ("yaml-tag", "remove"): ("!!python/object/apply:os.system [ls]", "!x 1"),
     ("yaml-tag", "quotes"): ("!!str 1", "! 1"),
     ("control-character", "remove"): (r'"\e[31m"', r'"\u202e"'),
     ("yaml-undefined-alias", "&b"): ("*b",),
     ("yaml-recursive-alias", "&a"): ("&a [*a]",),
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize(
@@ -73,13 +69,11 @@ def test_a_scalar_that_readers_disagree_on_is_refused_with_the_right_form(
 
 KEYS = {
     "yaml-implicit-bool": ("no",),
-    "yaml-sexagesimal": ("09:00",),
-    "yaml-leading-zero": ("012",),
     "yaml-null-form": ("~",),
-    "non-string-key": ("12", "true", "null", "1.5", "? [a]\n", "? {a: 1}\n"),
+    "non-string-key": ("12", "true", "? [a]\n", "? {a: 1}\n"),
     "yaml-tag": ("!x a",),
     "control-character": (r'"\e"',),
-    "": ("a", '"12"', "'no'", '"<<"', "&x a"),
+    "": ("a", "'no'", '"<<"', "&x a"),
 }
 
 
@@ -92,26 +86,15 @@ def test_keys_are_text_by_the_same_rules(key: str, code: str) -> None:
     ("text", "code", "line", "column"),
     [
         ("a: [1", "yaml-syntax", 1, 4),
-        ("a: b: c", "yaml-syntax", 1, 5),
-        ("a: @x", "yaml-syntax", 1, 4),
-        ("a: *@example.com", "yaml-syntax", 1, 5),
-        ("a: 'x", "yaml-syntax", 1, 4),
         ("text", "not-a-mapping", 1, 1),
         ("%TAG ! x\n---\na: 1", "yaml-directive", 1, 1),
         (b"a: 1\nb: \xff", "yaml-encoding", 2, 4),
-        (b"\xef\xbb\xbfa: 1\nb\xff: 2", "yaml-encoding", 2, 2),
-        (b"\xef\xbb\xbfa: \xff", "yaml-encoding", 1, 4),
         ("a: 1".encode("utf-16"), "yaml-encoding", 1, 1),
-        ("a: é\x00", "control-character", 1, 5),
         ("a: 1 # \u202e", "control-character", 1, 8),
         ("b: {<<: [1]}", "yaml-merge", 1, 9),
-        ("b: {<<: []}", "yaml-merge", 1, 9),
         ("b: {<<: {}, <<: {}}", "duplicate-key", 1, 13),
         ("a:\n  -\n", "empty-value", 2, 4),
-        ("a:\nb: 1", "empty-value", 1, 3),
-        ("{a}", "empty-value", 1, 3),
         ("a:\n\tb: {}", "yaml-tab", 2, 1),
-        ("{}\n---\n{}", "yaml-documents", 2, 1),
     ],
 )
 def test_a_file_that_is_not_plain_is_refused_where_it_is_not(
@@ -122,18 +105,15 @@ def test_a_file_that_is_not_plain_is_refused_where_it_is_not(
     assert problem.hint
 
 
-@pytest.mark.parametrize(
-    "text", ["", "# nothing\n", "---\n", "--- # nothing\n", "\ufeff", "%YAML 1.2\n---\n"]
-)
+@pytest.mark.parametrize("text", ["", "--- # nothing\n", "\ufeff", "%YAML 1.2\n---\n"])
 def test_an_empty_file_has_no_sections(text: str) -> None:
     document = read(text)
     assert (document.top.value, document.problems, document.whole) == ({}, (), True)
 
 
-@pytest.mark.parametrize("text", ["a: 1\nb: 2\n", "a: 1\r\nb: 2\r\n", "\ufeffa: 1\nb: 2", "a: 1\n...\n"])
+@pytest.mark.parametrize("text", ["a: 1\r\nb: 2\r\n", "\ufeffa: 1\nb: 2", "a: 1\n...\n"])
 def test_line_ends_and_a_byte_order_mark_change_nothing(text: str) -> None:
-    assert read(text).top.at("a").value == 1
-    assert read(text).problems == ()
+    assert (read(text).top.at("a").value, read(text).problems) == (1, ())
 
 
 def test_every_problem_of_a_file_is_told_and_those_before_a_syntax_error_too() -> None:
@@ -181,7 +161,6 @@ TOO_DEEP = [
 BOUNDS = [
     *((text, ["yaml-alias-bomb"]) for text in TOO_MANY),
     *((text, ["yaml-too-deep"]) for text in TOO_DEEP),
-    ("a: " + "[" * (yaml.DEEPEST - 2) + "]" * (yaml.DEEPEST - 2), []),
     ("a: 1\n" + "#" * 6_000_000, ["file-too-large"]),
     ("a: [" + "no," * 20_000 + "]", ["yaml-implicit-bool"] * yaml.MOST_PROBLEMS + ["too-many-problems"]),
 ]

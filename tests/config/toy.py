@@ -45,16 +45,8 @@ class Mailing(ApiFields):
     note: Annotated[str, Field(max_length=10)] | None = None
 
 
-_LEAVES = [
-    "name",
-    "list_id",
-    "schedule.survey_id",
-    "schedule.at",
-    "schedule.days",
-    "columns",
-    "is_open",
-    "note",
-]
+_SCHEDULE = ("schedule.survey_id", "schedule.at", "schedule.days")
+_LEAVES = ("name", "list_id", *_SCHEDULE, "columns", "is_open", "note")
 
 
 def check(declared: Declared) -> Iterator[Finding]:

@@ -73,19 +73,13 @@ def test_a_new_file_names_the_schema_by_where_it_lies_from_there(accounts: Accou
     line = "# yaml-language-server: $schema="
     assert accounts.read("import_configs.yaml") == f"{line}.schema.json\n{ADOPTED}"
     (accounts.folder / "configs/import_configs.yaml").unlink()
+    accounts.write("mine.yaml", "# mine\r\n")
+    accounts.adopt("one", ids=(1,), into=Path("mine.yaml"))
+    assert accounts.read("mine.yaml") == "# mine\r\n" + ADOPTED.replace("\n", "\r\n")
+    accounts.write("mine.yaml", "")
     accounts.adopt("one", into=Path("deep/er"), split=True, everything=True)
     assert accounts.read("deep/er/welcome-all.yaml") == f"{line}../../.schema.json\n{ADOPTED}"
     assert accounts.read("deep/er/event.yaml").startswith(line)
-    accounts.write("mine.yaml", "# mine\n")
-    accounts.adopt("two", ids=(11,), into=Path("mine.yaml"))
-    assert line not in accounts.read("mine.yaml")
-
-
-def test_what_has_no_name_of_its_own_is_written_by_its_id(accounts: Accounts) -> None:
-    accounts.adopt("one", names=("Ev*",))
-    written = accounts.read("import_configs.yaml")
-    assert '      survey_id: 4720  # "Event feedback", like another survey\n' in written
-    assert "    contact_list_id: 13\n" in written
 
 
 def test_the_diff_writes_nothing_and_the_summary_says_what_was_declared_already(accounts: Accounts) -> None:
@@ -106,18 +100,10 @@ def test_the_diff_writes_nothing_and_the_summary_says_what_was_declared_already(
         "",
         "Adopted: 1 new, 0 merged, 1 declared already; 1 file.",
     ]
-
-
-def test_a_file_that_exists_is_edited_in_place(accounts: Accounts) -> None:
-    before = "import_configs:\r\n    own:  # c\r\n        name: 'Own'\r\n        targets: [two]\r\n# end\r\n"
-    accounts.write("mine.yaml", before)
-    accounts.adopt("one", everything=True, into=Path("mine.yaml"))
-    after = accounts.read("mine.yaml")
-    head, tail = before.split("# end")
-    assert after.startswith(head)
-    assert after.endswith("# end" + tail)
-    assert after.count("\n") == after.count("\r\n")
-    assert "    event:\r\n        name: Event\r\n" in after
+    # What has no name of its own is written by its id.
+    written = accounts.read("import_configs.yaml")
+    assert '      survey_id: 4720  # "Event feedback", like another survey\n' in written
+    assert "    contact_list_id: 13\n" in written
 
 
 def test_with_a_preset_only_what_differs_from_it_is_written(accounts: Accounts) -> None:
@@ -176,9 +162,7 @@ def test_two_of_one_name_are_told_apart_by_their_ids(accounts: Accounts) -> None
 REFUSED: list[tuple[dict[str, Any], str]] = [
     ({}, "--all"),
     ({"ids": (99,)}, "there is no id 99"),
-    ({"names": ("Nope*",)}, "nothing live on one is named Nope*"),
     ({"everything": True, "preset": "nope"}, "there is no preset nope"),
-    ({"everything": True, "into": Path("/etc/x.yaml")}, "does not lie in the workspace"),
     ({"everything": True, "into": Path("../../x.yaml")}, "does not lie in the workspace"),
     ({"everything": True, "into": Path(".git/x.yaml")}, "hidden"),
     ({"everything": True, "into": Path("x.txt")}, "no .yaml"),

@@ -97,21 +97,6 @@ def test_a_new_key_adds_lines_and_takes_none_away(
     assert all("{" in line or "[" in line for line in gone)
 
 
-@given(st.data(), written())
-def test_many_edits_at_once_are_the_sum_of_them(data: st.DataObject, drawn: Written) -> None:
-    """Edits of one file are made together, and none knows of the other."""
-    edits: dict[tuple[str, ...], Put] = {("new",): Put(1)}
-    wanted = changed(drawn.data, ("new",), 1)
-    spots = [*paths(drawn.data)]
-    chosen = data.draw(st.lists(st.sampled_from(spots), max_size=4, unique=True)) if spots else []
-    for path in chosen:
-        if not any(path[: len(other)] == other for other in chosen if other != path):
-            value = data.draw(st.one_of(scalars, st.just(...)))
-            edits[path] = put(value)
-            wanted = changed(wanted, path, value)
-    assert same(loaded(edit(drawn.content, "any.yaml", edits)), wanted)
-
-
 def at(data: Any, path: tuple[str, ...]) -> Any:
     for step in path:
         data = data[step]

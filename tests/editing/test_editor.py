@@ -18,11 +18,9 @@ def edited(text: str, edits: Edits, *names: str) -> str:
 B2: Edits = {"m.b": Put(2)}
 EDITED: list[tuple[str, str, Edits, str]] = [
     ("a quote stays the quote", "a: 'x'\n", {"a": Put("it's")}, "a: 'it''s'\n"),
-    ("a plain text stays plain", "a: x\n", {"a": Put("two words")}, "a: two words\n"),
     ("what needs quotes gets them", "a: x\n", {"a": Put("09:00")}, 'a: "09:00"\n'),
     ("an escape for what is not seen", "a: x\n", {"a": Put("b\nc\u200f")}, 'a: "b\\nc\\u200f"\n'),
     ("a comment keeps its column", "a: x     # c\n", {"a": Put("xyz")}, "a: xyz   # c\n"),
-    ("the same value is left alone", "a:   0x  # c\n", {"a": Put("0x")}, "a:   0x  # c\n"),
     ("a comment is brought", "a: 1\n", {"a": Put(2, "two")}, "a: 2  # two\n"),
     ("another comment stays", "a: 1  # mine\n", {"a": Put(2, "two")}, "a: 2  # mine\n"),
     ("an anchor nobody uses stays", "a: &x 1\n", {"a": Put(2)}, "a: &x 2\n"),
@@ -36,8 +34,6 @@ EDITED: list[tuple[str, str, Edits, str]] = [
     ("above other comments", "m:\n  a: 1\n# of m\n", B2, "m:\n  a: 1\n  b: 2\n# of m\n"),
     ("in a mapping that is new", "a: 1\n", {"m.b.c": Put(2)}, "a: 1\n\nm:\n  b:\n    c: 2\n"),
     ("with the file's step", "a:\n    b: 1\n", {"a.m.c": Put(2)}, "a:\n    b: 1\n\n    m:\n        c: 2\n"),
-    ("with the line's break", "a: 1\r\nb: 2\n", {"a2": Put(1)}, "a: 1\r\nb: 2\na2: 1\n"),
-    ("without a final line break", "m:\n  a: 1", B2, "m:\n  a: 1\n  b: 2"),
     ("first in flow style", "m: {b: 1}\n", {"m.a": Put(2)}, "m: {a: 2, b: 1}\n"),
     ("behind a last comma", "m: {a: 1,}\n", B2, "m: {a: 1, b: 2,}\n"),
     ("into nothing", "m: {}\n", {"m.r.t": Put({"id": 1})}, "m:\n  r:\n    t: {id: 1}\n"),
@@ -45,12 +41,9 @@ EDITED: list[tuple[str, str, Edits, str]] = [
     ("behind kept breaks", "m:\n  a: |+\n    x\n\n", {"m.b": Put(1)}, "m:\n  a: |+\n    x\n\n  b: 1\n"),
     # removed
     ("with its line", "a: 1\nb: 2  # c\nd: 3\n", {"b": REMOVE}, "a: 1\nd: 3\n"),
-    ("with all its lines", "a:\n  b: 1\n  # c\n  d: 2\ne: 3\n", {"a": REMOVE}, "e: 3\n"),
     ("and leaves an empty mapping", "a:\n  b: 1\nc: 2\n", {"a.b": REMOVE}, "a: {}\nc: 2\n"),
-    ("first of a flow mapping", "a: {b: 1, c: 2}\n", {"a.b": REMOVE}, "a: {c: 2}\n"),
     ("all of a flow mapping", "a: {b: 1, c: 2}\n", {"a.b": REMOVE, "a.c": REMOVE}, "a: {}\n"),
     ("a line of a flow mapping", "a: {\n  b: 1, # b\n  c: 2\n}\n", {"a.b": REMOVE}, "a: {\n  c: 2\n}\n"),
-    ("what is not there", "a: 1\n", {"b": REMOVE, "c.d": REMOVE}, "a: 1\n"),
     ("for another", "m:\n  a: 1\n", {"m.a": REMOVE, "m.b": Put(2)}, "m:\n  b: 2\n"),
     # a list of names becomes a mapping
     ("in flow style", "t: [x, v]  # c\n", {"t.v.id": Put(1)}, "t: {x: {}, v: {id: 1}}  # c\n"),
@@ -71,12 +64,6 @@ def test_a_flow_mapping_without_room_is_unfolded_as_it_stands() -> None:
     after = edited("t:\n  production: {id: 1, 'q': \"r\"}  # c\n", long)
     assert after.splitlines()[:4] == ["t:", "  production:  # c", "    id: 1", "    'q': \"r\""]
     assert after.splitlines()[4] == "    field_0: " + "x" * 20
-
-
-def test_an_outdated_meaning_is_put_right_and_a_comment_of_a_person_stays() -> None:
-    before = "a: 1  # one\nb: 1  # mine\nc: 1  # one\n"
-    two, none = Put(2, "two", frozenset({"one", "two"})), Put(None, "", frozenset({"one", "two"}))
-    assert edited(before, {"a": two, "b": two, "c": none}) == "a: 2  # two\nb: 2  # mine\nc: null\n"
 
 
 def test_a_resource_is_set_apart_as_the_others_are() -> None:
@@ -122,10 +109,8 @@ ORDERED = {
     "a comment by itself stays": ("# by itself\n\nb: 1\na: 2\n", "# by itself\n\na: 2\nb: 1\n"),
     "below other keys too": ("c:\n  b: 1\n  a: 2\nb: 3\n", "b: 3\nc:\n  a: 2\n  b: 1\n"),
     "in flow style": ("c: {b: 1,  a: [2]}\n", "c: {a: [2],  b: 1}\n"),
-    "without a final line break": ("b: 1\na: 2", "a: 2\nb: 1"),
     "texts in block style": ("b: |+\n  x\n\na: 2\n", "a: 2\nb: |+\n  x\n\n"),
     "not where an anchor is set": ("b: &x 1\na: *x\n", "b: &x 1\na: *x\n"),
-    "not over several lines": ("c: {b: 1,\n a: 2}\n", "c: {b: 1,\n a: 2}\n"),
 }
 
 

@@ -7,7 +7,6 @@ from typing import Any
 
 import pytest
 
-from reconciler.errors import NotEdited
 from tests.editing.accounts import Accounts, Members
 
 NL: Members = {
@@ -98,13 +97,3 @@ def test_what_the_files_cannot_hold_is_left_and_what_nobody_declares_stays_so(ac
     assert f"update_type_id  {why}" in screen.out
     assert "stay undeclared: 1" in screen.err
     assert accounts.read("nl.yaml") == FILES
-
-
-def test_a_value_behind_an_alias_is_refused_with_its_place(accounts: Accounts) -> None:
-    text = FILES.replace("days: 2", "days: &days 2") + "  be: {name: BE, first_row: *days, targets: [two]}\n"
-    accounts.write("nl.yaml", text)
-    accounts.change("one", 1, SurveySettings=settings(InvitationDelayInDays=9))
-    with pytest.raises(NotEdited) as refused:
-        accounts.update("one")
-    assert [(p.code, p.place.line) for p in refused.value.problems] == [("edit-anchor", 9)]
-    assert accounts.read("nl.yaml") == text
