@@ -39,7 +39,6 @@ def callers(target: str = "live") -> dict[str, str]:
 
 
 def declared(name: str, days: int, target: str = "live", undeclared: str = "keep") -> dict[str, str]:
-    """Return a file that declares a configuration with a delay."""
     id = int(name.removeprefix("c"))
     text = f"name: C{id}, survey_settings: {{invitation_delay_in_days: {days}}}, undeclared: {undeclared}"
     body = f"{{{text}, targets: {{{json.dumps(target)}: {{id: {id}}}}}}}"
@@ -57,7 +56,6 @@ class Scene:
     runs: list[Run] = field(default_factory=list)
 
     def live(self, id: int) -> Any:
-        """Return how many days the account waits with the invitations of a configuration."""
         with self.state.transaction() as documents:
             stored = documents.get(CONFIGS, id)
         assert stored
@@ -73,11 +71,9 @@ class Scene:
 
     @property
     def writes(self) -> int:
-        """How many requests have changed something."""
         return sum(request.method != "GET" for request in self.state.requests())
 
     def plan(self, number: int, **environ: str) -> Run:
-        """Run what the event of a pull request begins."""
         return self.run(PLAN, self.forge.pull_event(number), **environ)
 
     def reviewed(self, branch: str, *commits: Mapping[str, str]) -> int:
@@ -87,15 +83,12 @@ class Scene:
         return number
 
     def apply(self, event: Event, **environ: str) -> Run:
-        """Run what a push begins, or a start by hand."""
         return self.run(APPLY, event, **environ)
 
     def by_hand(self, reviewed: str = "") -> Run:
-        """Start the apply by hand."""
         return self.apply(self.forge.event("workflow_dispatch", inputs={"reviewed": reviewed}))
 
     def drift(self) -> Run:
-        """Run what the night begins."""
         return self.run(DRIFT, self.forge.event("schedule"))
 
     def again(self, path: str, run: Run) -> Run:
@@ -103,7 +96,6 @@ class Scene:
         return self.runner.run(path, run.event, again=run)
 
     def run(self, path: str, event: Event, **environ: str) -> Run:
-        """Run a workflow on a machine with these variables."""
         run = self.runner.run(path, event, environ=environ)
         self.runs.append(run)
         return run

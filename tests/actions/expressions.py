@@ -87,7 +87,6 @@ def holds(condition: Any, contexts: Contexts, status: str = "success") -> bool:
 
 
 def as_text(value: Any) -> str:
-    """Return a value as it stands in a text."""
     return "" if value is None else str(value).lower() if isinstance(value, bool) else str(value)
 
 

@@ -45,14 +45,12 @@ class Forge:
         return forge
 
     def write(self, files: Mapping[str, str]) -> None:
-        """Write files into the work tree."""
         for name, text in files.items():
             path = self.work.folder / name
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_text(text, "utf-8")
 
     def pull(self, branch: str, *commits: Mapping[str, str], title: str = "A change", fork: str = "") -> int:
-        """Open a pull request of a branch, made from `main` with a commit for each set of files."""
         self.work.git("switch", "--quiet", "--create", branch, "main")
         for files in commits:
             self.write(files)
@@ -90,11 +88,9 @@ class Forge:
         self.work.git("switch", "--quiet", "main")
 
     def tip(self, ref: str) -> str:
-        """Return the commit of a ref."""
         return self.work.git("rev-parse", ref)
 
     def pull_event(self, number: int) -> Event:
-        """Return the event of a pull request that was opened or updated."""
         pull = self.hub.pulls[number]
         merged = self.work.git("ls-remote", str(self.bare), f"refs/pull/{number}/merge").split()[0]
         payload = {"pull_request": copy.deepcopy(pull), "repository": self._repository}
@@ -116,21 +112,18 @@ class Forge:
         return self.pushed(before)
 
     def pushed(self, before: str) -> Event:
-        """Push the default branch; return the event of that."""
         self.work.git("push", "--quiet", "origin", "main")
         after = self.tip("main")
         payload = {"before": before, "after": after, "ref": "refs/heads/main", "repository": self._repository}
         return Event("push", payload, "refs/heads/main", after, after)
 
     def direct_push(self, files: Mapping[str, str]) -> Event:
-        """Commit to the default branch and push."""
         before = self.tip("main")
         self.write(files)
         self.work.commit("Straight to main")
         return self.pushed(before)
 
     def event(self, name: str, **payload: Any) -> Event:
-        """Return an event of the default branch as it is: `schedule` or `workflow_dispatch`."""
         tip = self.tip("main")
         return Event(name, {"repository": self._repository, **payload}, "refs/heads/main", tip, tip)
 

@@ -61,7 +61,6 @@ class Call:
     permissions: Permissions
 
     def needs(self, *permissions: str) -> None:
-        """Refuse a token that has none of these permissions, each like `issues: write`."""
         granted = {f"{name}: {level}" for name, level in self.permissions.items()}
         granted |= {f"{name}: read" for name, level in self.permissions.items() if level == "write"}
         if not granted & set(permissions):
@@ -87,13 +86,11 @@ class Hub:
     storage: str = ""
 
     def token(self, **permissions: str) -> str:
-        """Return a new token with permissions like `issues="write"`."""
         token = f"ghs_{secrets.token_hex(18)}"
         self.tokens[token] = {name.replace("_", "-"): level for name, level in permissions.items()}
         return token
 
     def add_run(self, **members: Any) -> dict[str, Any]:
-        """Add a run of a workflow; what is left out is as of a plan of an own pull request."""
         run = {
             "id": 1000 + len(self.runs),
             "path": ".github/workflows/reconciler-plan.yml",
@@ -109,7 +106,6 @@ class Hub:
         return run
 
     def add_artifact(self, run: int, name: str, files: Mapping[str, bytes], **members: Any) -> dict[str, Any]:
-        """Add an artifact with files, in place of one of the same name in the same run."""
         self.artifacts = [a for a in self.artifacts if (a["run"], a["name"]) != (run, name)]
         archive = io.BytesIO()
         with zipfile.ZipFile(archive, "w", zipfile.ZIP_DEFLATED) as zipped:
@@ -127,13 +123,11 @@ class Hub:
         return artifact
 
     def add_comment(self, issue: int, body: str, user: Mapping[str, str] = BOT) -> dict[str, Any]:
-        """Add a comment of somebody to an issue or pull request."""
         comment = {"id": 500 + len(self.comments), "issue": issue, "body": body, "user": dict(user)}
         self.comments.append(comment)
         return comment
 
     def add_issue(self, title: str, body: str, user: Mapping[str, str] = BOT, **more: Any) -> dict[str, Any]:
-        """Open an issue of somebody."""
         number = 1 + max([*self.pulls, *(issue["number"] for issue in self.issues)], default=0)
         issue = {"id": 9000 + number, "number": number, "state": "open", "title": title, "body": body}
         self.issues.append({**issue, "user": dict(user), **more})
@@ -142,7 +136,6 @@ class Hub:
     def answer(
         self, method: str, address: str, token: str, content: bytes
     ) -> tuple[int, Any, dict[str, str]]:
-        """Answer a request: status, what it says, and headers."""
         parts = urlsplit(address)
         query = {name: values[-1] for name, values in parse_qs(parts.query).items()}
         path = parts.path.removeprefix(f"/repos/{REPOSITORY}/")
@@ -304,7 +297,6 @@ _ROUTES: list[tuple[str, str, Callable[..., Any]]] = [
 
 @contextmanager
 def served(hub: Hub) -> Iterator[Hub]:
-    """Serve the API and, as another host, the storage of artifacts."""
     with _server(_api(hub)) as api, _server(_storage(hub)) as storage:
         # Another name and another port: to the client it is another host.
         hub.api, hub.storage = f"http://127.0.0.1:{api}", f"http://localhost:{storage}"

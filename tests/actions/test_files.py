@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import ast
 import os
 import re
 import subprocess
-import sys
 import tomllib
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
@@ -15,8 +13,7 @@ from typing import Any
 
 import pytest
 
-from tests.actions.conftest import KEY, Scene, callers, declared
-from tests.actions.expressions import evaluate, holds, interpolated
+from tests.actions.conftest import KEY, Scene, declared
 from tests.actions.test_stories import only
 from tests.actions.workflows import TOP, read_yaml
 from tests.hostile.planting import planted
@@ -38,12 +35,6 @@ def read(path: Path) -> Any:
 def steps_in(file: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
     for job in file["jobs"].values() if "jobs" in file else [file["runs"]]:
         yield from job["steps"]
-
-
-def test_there_are_three_workflows_to_call_and_the_documentation_calls_each_of_them() -> None:
-    assert [path.stem for path in REUSABLE] == ["reconcile-apply", "reconcile-drift", "reconcile-plan"]
-    called = {read_yaml(text)["name"].lower() for text in callers().values()}
-    assert called == {"apply", "drift", "plan"}
 
 
 @pytest.mark.parametrize("path", FILES, ids=name_of)
@@ -130,23 +121,6 @@ def test_the_action_installs_what_the_tests_run_with() -> None:
     assert {"psycopg", "hatchling"} <= own.keys()
 
 
-def test_the_script_needs_nothing_but_python() -> None:
-    scripts = [*TOP.glob(".github/actions/reconcile/*.py")]
-    nodes = [node for path in scripts for node in ast.walk(ast.parse(path.read_text("utf-8")))]
-    named = {name.name for node in nodes if isinstance(node, ast.Import) for name in node.names}
-    named |= {node.module or "" for node in nodes if isinstance(node, ast.ImportFrom)}
-    own = {path.stem for path in scripts}
-    assert {name.split(".")[0] for name in named} - own <= sys.stdlib_module_names
-    assert not own & sys.stdlib_module_names
-
-
-def test_no_link_leads_nowhere_for_github_lays_the_whole_repository_beside_the_action() -> None:
-    listed = subprocess.run(["git", "ls-files", "-z"], cwd=TOP, capture_output=True, text=True).stdout.split(
-        "\0"
-    )
-    assert [name for name in listed if (TOP / name).is_symlink() and not (TOP / name).exists()] == []
-
-
 def test_the_tool_is_installed_from_the_commit_of_the_action_with_its_pins(scene: Scene) -> None:
     network = {
         name: value for name, value in os.environ.items() if re.match(r"(?i)pip_|.*_proxy$|ssl_", name)
@@ -202,47 +176,9 @@ def test_what_installs_imports_nothing_of_the_checkout_and_gets_no_key(scene: Sc
     assert f"CHECKMARKET_KEY={KEY}" in reconciling
 
 
-def test_no_key_is_in_a_step_that_installs() -> None:
-    for path in REUSABLE:
-        for job in read(path)["jobs"].values():
-            steps = [step for step in job["steps"] if step.get("uses") == "$/.github/actions/reconcile"]
-            installing = [step["with"]["command"] == "install" for step in steps]
-            assert installing in ([], [False], [True, False])
-            for step, installs in zip(steps, installing, strict=True):
-                assert ("secrets." in str(step.get("env"))) == (len(steps) == 2 and not installs)
-
-
 VERSIONS = """
 import reconciler
 from importlib.metadata import distributions
 print(reconciler.__file__)
 print(*(f"{one.name.lower().replace('_', '-').replace('.', '-')}=={one.version}" for one in distributions()))
 """
-
-
-CONTEXTS = {"a": {"b": "X", "none": None, "zero": 0}, "l": ["p", "q"]}
-
-
-@pytest.mark.parametrize(
-    ("text", "value"),
-    [
-        ("a.b == 'x'", True),
-        ("a.b != 'x' || a.none", None),
-        ("a.none || 'y'", "y"),
-        ("a.missing.deeper", None),
-        ("a.missing == ''", True),
-        ("!(a.zero) && 'z'", "z"),
-        ("format('{0}-{1}', a.b, 'it''s')", "X-it's"),
-        ("fromJSON('[1, 2]')", [1, 2]),
-        ("success() && !cancelled()", True),
-    ],
-)
-def test_expressions_are_evaluated_as_github_documents_them(text: str, value: object) -> None:
-    assert evaluate(text, CONTEXTS) == value
-
-
-def test_a_condition_without_a_word_about_the_status_holds_after_success_only() -> None:
-    assert holds("a.b", CONTEXTS, "success")
-    assert not holds("a.b", CONTEXTS, "failure")
-    assert holds("${{ !cancelled() && a.b }}", CONTEXTS, "failure")
-    assert interpolated("${{ a.b }}-${{ a.zero }}", CONTEXTS) == "X-0"

@@ -51,7 +51,6 @@ class Ended:
 
     @property
     def arguments(self) -> list[str]:
-        """What the program was given; nothing where it was not run."""
         path = self.record / "arguments"
         return path.read_text("utf-8").splitlines() if path.exists() else []
 
@@ -67,7 +66,6 @@ class Bench:
     environ: dict[str, str] = field(default_factory=dict)
 
     def run(self, command: str, event: Mapping[str, Any], code: int = 0, report: str = REPORT) -> Ended:
-        """Run the script to its end."""
         with self.started(command, event, code, report) as process:
             assert process.stdin
             process.stdin.close()
@@ -79,7 +77,6 @@ class Bench:
     def started(
         self, command: str, event: Mapping[str, Any], code: int = 0, report: str = REPORT
     ) -> subprocess.Popen[str]:
-        """Start the script."""
         record = self.folder / "record"
         record.mkdir(exist_ok=True)
         for name, text in {"report": report, "event": json.dumps(event), "summary": "", "output": ""}.items():
@@ -131,15 +128,12 @@ class Bench:
         }
 
     def plan(self, code: int = 0, report: str = REPORT) -> Ended:
-        """Plan pull request 1."""
         return self.run("plan", {"pull_request": self.hub.pulls[1]}, code, report)
 
     def apply(self, code: int = 0, before: str = NOTHING) -> Ended:
-        """Apply what a push of one commit brings."""
         return self.run("apply", {"before": before, "after": COMMIT}, code)
 
     def replace_program(self, script: str) -> None:
-        """Let another program stand in for `reconciler`."""
         program = self.folder / "other"
         program.write_text(f"#!/bin/sh\n{script}\n")
         program.chmod(0o755)
@@ -147,7 +141,6 @@ class Bench:
 
     @property
     def reviewed(self) -> bytes | None:
-        """The plan that was handed over as reviewed, if any."""
         path = self.folder / "files/reviewed-1.json"
         return path.read_bytes() if path.exists() else None
 
@@ -172,7 +165,6 @@ def bench(hub: Hub, tmp_path: Path) -> Bench:
 
 
 def planned(hub: Hub, plan: bytes = b"{}", **members: Any) -> dict[str, Any]:
-    """Add a run that has planned the head of the pull request, with its artifact."""
     run = hub.add_run(**{"head_sha": HEAD, **members})
     hub.add_artifact(run["id"], "reconciler-plan-live", {"plan.json": plan, "plan.md": b"x"})
     return run
@@ -315,15 +307,6 @@ class TestRepeats:
         assert bench.plan().code == 0
         assert len(bench.hub.comments) == 1
 
-    def test_what_is_no_list_and_what_is_no_json_are_errors_in_one_sentence(self, bench: Bench) -> None:
-        bench.hub.faults = [Fault("GET .*/comments", 200)]
-        ended = bench.plan()
-        assert "::error::GitHub answered in a form that is not known" in ended.log
-        bench.environ["GITHUB_API_URL"] = f"{bench.hub.storage}/archives"
-        for one in (ended, bench.plan()):
-            assert one.code == 1
-            assert "Traceback" not in one.log
-
 
 def test_a_body_is_cut_to_what_github_takes(bench: Bench) -> None:
     assert bench.plan(report=f"{MARKER}\n{'é' * 70_000}").code == 0
@@ -441,13 +424,6 @@ class TestReviewedPlans:
         bench.hub.faults = [Fault("/zip", 410)]  # it expires just now
         assert bench.apply(code=2).code == 5
 
-    def test_a_run_without_one_for_the_target_is_told(self, bench: Bench) -> None:
-        run = bench.hub.add_run(head_sha=HEAD)
-        bench.hub.add_artifact(run["id"], "reconciler-plan-other", {"plan.json": b"{}"})
-        assert f"run {run['id']} has made no plan of live" in bench.apply(code=2).summary
-        bench.hub.add_artifact(run["id"], "reconciler-plan-live", {"../plan.json": b"{}", "plan.md": b""})
-        assert "has left no plan of live" in bench.apply(code=2).summary
-
     def test_github_may_know_a_moment_later_where_a_commit_came_from(self, bench: Bench) -> None:
         planned(bench.hub)
         bench.hub.faults = [Fault("/commits/", 200, times=3, said=[])]
@@ -457,11 +433,6 @@ class TestReviewedPlans:
     @pytest.mark.parametrize("code", [0, 3, 1, 7])
     def test_without_one_the_plan_ends_as_it_ends(self, bench: Bench, code: int) -> None:
         assert bench.apply(code).code == code
-
-    def test_without_one_and_without_a_plan_there_is_no_fingerprint(self, bench: Bench) -> None:
-        bench.replace_program("exit 3")
-        ended = bench.apply()
-        assert (ended.code, ended.log.count("fingerprint")) == (3, 0)
 
     @pytest.mark.parametrize(
         ("pull", "why"),
@@ -559,16 +530,6 @@ class TestDrift:
         self, bench: Bench, code: int, ends: int
     ) -> None:
         assert bench.run("drift", {"schedule": "x"}, code).code == ends
-
-    def test_a_refusal_without_a_plan_is_no_drift(self, bench: Bench) -> None:
-        bench.replace_program("exit 3")
-        assert bench.run("drift", {"schedule": "x"}).code == 3
-        assert bench.hub.issues == []
-
-    def test_another_one_is_opened_after_the_first_was_closed(self, bench: Bench) -> None:
-        for code in (2, 0, 2):
-            found = self.issues(bench, code)
-        assert [state for state, _ in found] == ["closed", "open"]
 
 
 def test_without_a_report_the_comment_says_so_and_takes_none_of_an_earlier_step(bench: Bench) -> None:

@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import io
-import json
 import re
-import zipfile
 from pathlib import Path
 
 import pytest
@@ -60,33 +57,20 @@ def test_a_merge_queue_pushes_two_pull_requests_at_once_and_both_are_applied(sce
     assert [scene.live(id) for id in (1, 2, 3)] == [1, 2, 9]
 
 
-def test_a_merge_queue_gets_its_files_checked_without_a_plan(scene: Scene) -> None:
-    run = scene.run(PLAN, scene.forge.event("merge_group"))
-    assert run.done == ["plan / validate"]
-    assert run.jobs["plan / checked"].conclusion == "success"
-
-
 class TestDirectPushes:
     """Nobody has reviewed what comes by no pull request."""
 
-    def test_nothing_is_carried_out_and_the_plan_is_shown(self, scene: Scene) -> None:
+    def test_a_person_carries_it_out_by_its_fingerprint(self, scene: Scene) -> None:
         job = only(scene.apply(scene.forge.direct_push(declared("c1", 2))))
         assert (job.conclusion, job.code, scene.writes) == ("failure", 5, 0)
         assert "it came by no pull request" in job.summary
         assert "9 → 2" in job.summary
-
-    def test_a_person_carries_it_out_by_its_fingerprint(self, scene: Scene) -> None:
-        scene.apply(scene.forge.direct_push(declared("c1", 2)))
+        assert only(scene.by_hand("0" * 64)).code == 5
         seen = only(scene.by_hand())
         assert (seen.code, scene.writes) == (5, 0)
         (fingerprint,) = set(re.findall("[0-9a-f]{64}", seen.summary))
         assert only(scene.by_hand(fingerprint)).conclusion == "success"
         assert scene.live(1) == 2
-
-    def test_another_fingerprint_carries_out_nothing(self, scene: Scene) -> None:
-        scene.forge.direct_push(declared("c1", 2))
-        job = only(scene.by_hand("0" * 64))
-        assert (job.code, scene.writes) == (5, 0)
 
     def test_one_that_leaves_nothing_to_do_is_fine(self, scene: Scene) -> None:
         job = only(scene.apply(scene.forge.direct_push({"README.md": "Surveys"})))
@@ -129,12 +113,6 @@ class TestWhatChangedSinceTheReview:
         job = only(scene.apply(scene.forge.merged("squash", second)))
         assert (job.code, scene.live(1)) == (5, 2)
         assert "no run of .github/workflows/reconciler-plan.yml has planned its head commit" in job.summary
-
-    def test_another_pull_request_elsewhere_does_not(self, scene: Scene) -> None:
-        first, second = (scene.reviewed(f"b{id}", declared(f"c{id}", 2)) for id in (1, 2))
-        for number in (second, first):
-            assert only(scene.apply(scene.forge.merged("merge", number))).conclusion == "success"
-        assert [scene.live(id) for id in (1, 2)] == [2, 2]
 
     def test_the_newest_plan_of_the_head_counts_and_not_that_of_an_earlier_commit(self, scene: Scene) -> None:
         number = scene.reviewed("shorter", declared("c1", 2))
@@ -184,11 +162,8 @@ def test_a_broken_file_is_shown_where_the_plan_would_be(scene: Scene) -> None:
 class TestForks:
     """A pull request of a fork is checked, with nothing secret at hand, and told so."""
 
-    @pytest.fixture
-    def number(self, scene: Scene) -> int:
-        return scene.forge.pull("theirs", declared("c1", 2), fork="mallory/surveys")
-
-    def test_it_is_only_checked(self, scene: Scene, number: int) -> None:
+    def test_it_is_only_checked_and_its_merge_carries_out_nothing(self, scene: Scene) -> None:
+        number = scene.forge.pull("theirs", declared("c1", 2), fork="mallory/surveys")
         run = scene.plan(number)
         job = only(run)
         assert (job.name, job.conclusion, job.environment) == ("plan / validate", "success", "")
@@ -196,9 +171,6 @@ class TestForks:
         assert job.permissions == {"contents": "read"}
         assert scene.hub.comments == []
         assert not scene.state.requests()
-
-    def test_its_merge_carries_out_nothing(self, scene: Scene, number: int) -> None:
-        scene.plan(number)
         job = only(scene.apply(scene.forge.merged("squash", number)))
         assert (job.code, scene.writes) == (5, 0)
         assert "it came from a fork" in job.summary
@@ -212,27 +184,23 @@ class TestForks:
 class TestComments:
     """One comment a pull request and target, and never one that somebody else wrote."""
 
-    def test_it_is_brought_up_to_date(self, scene: Scene) -> None:
-        number = scene.reviewed("shorter", declared("c1", 2))
-        scene.forge.update(number, declared("c1", 3))
-        scene.plan(number)
-        (comment,) = scene.hub.comments
-        assert "9 → 3" in comment["body"]
-        assert "9 → 2" not in comment["body"]
-
     def test_an_edited_comment_changes_nothing_of_what_is_applied(self, scene: Scene) -> None:
         number = scene.reviewed("shorter", declared("c1", 2))
         scene.hub.comments[0]["body"] = f"{MARKER}\nFingerprint {'0' * 64}"
         assert only(scene.apply(scene.forge.merged("squash", number))).conclusion == "success"
         assert scene.live(1) == 2
 
-    def test_a_run_of_an_older_commit_does_not_write_over_it(self, scene: Scene) -> None:
+    def test_it_is_brought_up_to_date_and_a_run_of_an_older_commit_does_not_write_over_it(
+        self, scene: Scene
+    ) -> None:
         number = scene.reviewed("shorter", declared("c1", 2))
         old = scene.runs[-1]
         scene.forge.update(number, declared("c1", 3))
         scene.plan(number)
         assert only(scene.again(PLAN, old)).conclusion == "success"
-        assert "9 → 3" in scene.hub.comments[0]["body"]
+        (comment,) = scene.hub.comments
+        assert "9 → 3" in comment["body"]
+        assert "9 → 2" not in comment["body"]
 
 
 class TestDrift:
@@ -303,16 +271,14 @@ def commands(scene: Scene) -> set[str]:
 class TestPermissions:
     """Each job has what it needs and no more; a caller that gives less is told before anything runs."""
 
-    @pytest.mark.parametrize(
-        ("path", "given"), [(PLAN, ", pull-requests: write"), (PLAN, "contents: read, ")]
-    )
-    def test_a_caller_that_gives_too_little_does_not_begin(self, scene: Scene, path: str, given: str) -> None:
+    def test_a_caller_that_gives_too_little_does_not_begin(self, scene: Scene) -> None:
         number = scene.forge.pull("shorter", declared("c1", 2))
-        text = scene.runner.callers[path]
+        text = scene.runner.callers[PLAN]
+        given = ", pull-requests: write"
         assert given in text
-        scene.runner.callers = {**scene.runner.callers, path: text.replace(given, "")}
+        scene.runner.callers = {**scene.runner.callers, PLAN: text.replace(given, "")}
         with pytest.raises(StartupFailure):
-            scene.run(path, scene.forge.pull_event(number))
+            scene.plan(number)
 
     def test_a_journal_in_git_that_may_not_be_written_keeps_everything_as_it_is(
         self, journaled: Scene
@@ -331,12 +297,3 @@ class TestPermissions:
         event = scene.forge.direct_push(declared("c1", 2))
         elsewhere = type(event)(**{**event.__dict__, "ref": "refs/heads/feature"})
         assert scene.apply(elsewhere).done == []
-
-
-def test_the_artifact_of_a_plan_holds_the_plan_and_its_pages(scene: Scene) -> None:
-    scene.reviewed("shorter", declared("c1", 2))
-    (artifact,) = scene.hub.artifacts
-    assert artifact["name"] == "reconciler-plan-live"
-    with zipfile.ZipFile(io.BytesIO(artifact["archive"])) as archive:
-        assert sorted(archive.namelist()) == ["plan.html", "plan.json", "plan.md"]
-        assert json.loads(archive.read("plan.json"))["target"] == "live"

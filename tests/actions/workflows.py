@@ -29,7 +29,6 @@ NO_TOKEN = "file:///needs/a/token"
 
 
 def read_yaml(text: str) -> Any:
-    """Return what a workflow file says; `on` is text, as in YAML 1.2."""
     return YAML(typ="safe", pure=True).load(text)
 
 
@@ -76,7 +75,6 @@ class Run:
 
     @property
     def conclusion(self) -> str:
-        """How it ended."""
         return "failure" if any(job.conclusion == "failure" for job in self.jobs.values()) else "success"
 
     @property
@@ -187,12 +185,10 @@ class Runner:
 
 
 def _worst(results: Sequence[str]) -> str:
-    """Return the result of a job over all of its matrix."""
     return next((one for one in ("failure", "cancelled", "success") if one in results), "skipped")
 
 
 def interpolated_all(values: Mapping[str, Any], contexts: Mapping[str, Any], status: str = "success") -> Any:
-    """Return a mapping with the expressions in its values replaced."""
     return {name: interpolated(value, contexts, status) for name, value in values.items()}
 
 
@@ -264,7 +260,6 @@ class Machine:
 
     @property
     def workspace(self) -> Path:
-        """The folder that a checkout goes into."""
         return self.folder / "work"
 
     def _secrets(self, passed: Any, declared: Mapping[str, Any]) -> Mapping[str, str]:
@@ -404,5 +399,4 @@ class Machine:
 
 
 def shown(run: Run) -> str:
-    """Return all that anybody sees of a run: logs and summaries."""
     return "".join(job.log + job.summary for job in run.jobs.values())

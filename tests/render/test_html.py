@@ -10,10 +10,8 @@ import pytest
 from msgspec.structs import replace
 from playwright.sync_api import Browser, expect
 
-from reconciler.engine.kind import Origin
-from reconciler.problems import Place
 from reconciler.render.github import Links
-from reconciler.render.html import MOST_OPEN, WHOLE, html, page_of
+from reconciler.render.html import WHOLE, html
 from reconciler.render.report import Reported, Stopped
 from reconciler.render.values import harmless
 from tests.engine.toys import live
@@ -123,17 +121,6 @@ def test_what_is_shown_can_be_chosen(opened: Open, name: str, choice: str, shown
     assert filtered(opened(planned("a"), planned("b")), name, choice) == list(shown)
 
 
-def test_every_word_has_to_be_somewhere_in_what_is_shown(opened: Open) -> None:
-    reader = opened(planned("a"), planned("b"))
-    reader.page.fill("#by-text", "TOYS.B2  reset")
-    expect(reader.page.locator("#count")).to_have_text("1 of 8 shown")
-    assert reader.shown == ["toys.b2"]
-    reader.page.fill("#by-text", "nowhere")
-    expect(reader.page.locator("#nothing")).to_be_visible()
-    reader.page.click("#clear")
-    expect(reader.page.locator("#count")).to_have_text("8 shown")
-
-
 def test_what_is_chosen_adds_up_and_comes_back_with_the_address(opened: Open) -> None:
     reader = opened(planned("a"), planned("b"))
     reader.page.select_option("#by-target", "b")
@@ -150,40 +137,6 @@ def test_what_is_chosen_adds_up_and_comes_back_with_the_address(opened: Open) ->
     reader.page.keyboard.press("Escape")
     expect(reader.page).to_have_url(reader.path.as_uri())
     assert len(reader.shown) == 8
-
-
-def test_an_address_that_chooses_what_there_is_not_chooses_nothing(opened: Open) -> None:
-    reader = opened(planned("a"))
-    reader.page.goto(f"{reader.path.as_uri()}#target=nowhere&text=%22%3E%3Cimg%20src=x%3E&x=1")
-    reader.page.reload()
-    assert reader.page.input_value("#by-text") == '"><img src=x>'
-    assert reader.page.locator(FOREIGN).count() == 0
-    assert reader.shown == []
-
-
-def test_where_a_target_is_chosen_no_other_is_seen_and_headings_count_what_is_shown(opened: Open) -> None:
-    reader = opened(planned("a"), planned("b", split=False, changes=3), stopped("c"))
-    headings, number = reader.page.locator("main h2:visible"), reader.page.locator(".number", has_text="3")
-    expect(number).to_have_text("3")
-    reader.page.select_option("#by-target", "c")
-    expect(reader.page.locator("#count")).to_have_text("0 of 9 shown")
-    assert headings.all_text_contents() == ["c"]
-    reader.page.select_option("#by-target", "b")
-    reader.page.fill("#by-text", "toys.b2")
-    expect(reader.page.locator("#count")).to_have_text("1 of 9 shown")
-    assert headings.all_text_contents() == ["b"]
-    expect(number).to_have_text("1 of 3")
-
-
-def test_a_resource_is_found_by_every_file_that_has_a_say_in_it(opened: Open) -> None:
-    made = planned(split=False)
-    (one, *_) = made.plan.changes
-    preset = Origin("preset", Place("sub folder/presets.yaml", 7, 1))
-    views = tuple(replace(view, origin=preset) if view.path == "name" else view for view in one.fields)
-    plan = replace(made.plan, changes=(replace(one, fields=views), *made.plan.changes[1:]))
-    reader = opened(replace(made, plan=plan))
-    assert filtered(reader, "file", "sub folder/presets.yaml") == [one.key]
-    assert one.key in filtered(reader, "file", "toys.yaml")
 
 
 def test_all_of_it_works_from_the_keyboard(opened: Open) -> None:
@@ -212,15 +165,6 @@ def focused(reader: Reader) -> str:
     return str(reader.page.evaluate("document.activeElement.textContent.trim()"))
 
 
-def test_the_skip_link_leads_past_the_filters_and_leaves_them_be(opened: Open) -> None:
-    reader = opened(planned("a"), planned("b"))
-    filtered(reader, "target", "b")
-    reader.page.locator(".skip").focus()
-    reader.page.keyboard.press("Enter")
-    expect(reader.page.locator("main")).to_be_focused()
-    expect(reader.page.locator("#count")).to_have_text("4 of 8 shown")
-
-
 @pytest.mark.parametrize("changes", [2, WHOLE + 50])
 def test_all_can_be_unfolded_and_folded(opened: Open, changes: int) -> None:
     reader = opened(planned(changes=changes))
@@ -231,25 +175,12 @@ def test_all_can_be_unfolded_and_folded(opened: Open, changes: int) -> None:
     expect(reader.page.locator(".card[open]")).to_have_count(0)
 
 
-def test_what_waits_is_there_once_it_is_asked_for(opened: Open) -> None:
-    made = planned(changes=WHOLE + 50, split=False)
-    last = opened(made).page.locator(".card.update").last
-    last.locator("> summary").click()
-    expect(last.locator("tr.reset")).to_be_visible()
-    assert last.locator("pre").text_content() == page_of([made], Links())["cards"][WHOLE + 50].body
-
-
 def test_what_waits_is_searched_as_it_reads(opened: Open) -> None:
     last = WHOLE + 50
     reader = opened(planned("<a> & 'b'", changes=last, split=False))
     # Before any of it is made into elements.
     found = reader.page.evaluate(SEARCHED_AT_ONCE, f"\"<a> & 'b' {last}\"")
     assert found == [f"toys.<a> & 'b'{last}"]
-
-
-def test_few_that_need_a_look_are_open_and_many_are_folded(opened: Open) -> None:
-    assert opened(planned(blocked=MOST_OPEN)).page.locator(".card[open]").count() == MOST_OPEN
-    assert opened(planned(blocked=MOST_OPEN + 1)).page.locator(".card[open]").count() == 0
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])

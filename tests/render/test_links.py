@@ -42,14 +42,6 @@ def test_a_place_is_linked_at_its_commit_and_line_from_the_top_of_the_repository
     assert links.to(place) == (f"{TREE}/{link}#L7" if link else "")
 
 
-def test_a_checkout_below_the_workspace_is_named_from_its_own_top(tmp_path: Path) -> None:
-    links = Links.in_checkout(environ(tmp_path), tmp_path / "surveys" / "sub", "a" * 40, "sub")
-    there = f"https://github.com/acme/surveys/blob/{'a' * 40}/sub/a.yaml#L1"
-    assert links.to(Place("a.yaml", 1, 1)) == there
-    assert links.to(Place(f"{tmp_path.resolve()}/surveys/sub/a.yaml", 1, 1)) == there
-    assert links.to(Place("../../a.yaml", 1, 1)) == ""
-
-
 @pytest.mark.parametrize(
     ("name", "value"),
     [

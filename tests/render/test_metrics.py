@@ -15,7 +15,6 @@ from reconciler.render.status import (
     SeedFigures,
     TargetStatus,
     openmetrics,
-    outcome_of,
     prometheus,
     status_text,
 )
@@ -102,8 +101,3 @@ def test_a_name_is_data_whatever_stands_in_it(text: str) -> None:
         named = {sample.labels.get("target") for family in read(written + "\n") for sample in family.samples}
         assert named == {None, harmless(f"x{text}")}
     assert_harmless(status_text(statuses, NOW))
-
-
-@pytest.mark.parametrize(("exit", "word"), [(0, "done"), (6, "in_doubt"), (None, "died"), (9, "exit_9")])
-def test_an_end_has_a_word(exit: int | None, word: str) -> None:
-    assert outcome_of(Run(1, RUN.start, 1.0, 1.0, 2.0, exit)) == word
