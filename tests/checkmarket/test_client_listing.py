@@ -113,7 +113,6 @@ def test_a_list_that_proves_to_be_whole_is_read_whole_by_the_same_pages_in_both_
         Collection(60, most=25, obeys=frozenset({"top"})),
         Collection(250, obeys=frozenset({"top"}), total=no_count),
         Collection(3, total=lambda _: 4),
-        Collection(3, total=lambda _: 2),
         Collection(0, total=lambda _: 7),
         Collection(30, most=25, total=lambda _: 1),
         Collection(30, obeys=frozenset(), total=lambda _: 31),

@@ -45,7 +45,6 @@ def test_the_hosts_of_an_api_and_this_machine_are_trusted(
         (CHECKMARKET_HOSTS, f"{ENTRA}/t/oauth2/v2.0/token"),
         (EXPOINTS_HOSTS, "https://api.checkmarket.com"),
         (EXPOINTS_HOSTS, ENTRA),
-        (TOKEN_HOSTS, "https://api.checkmarket.com/token"),
         ((*TOKEN_HOSTS, "acme.expoints.nl"), "https://evil.expoints.nl/token"),
     ],
 )
