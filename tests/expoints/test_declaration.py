@@ -87,10 +87,7 @@ EVERY_CUSTOMER_FIELD: list[tuple[str, str, Any]] = [
     ("answers_to_copy: [], previous_id: 1", "AnswersToCopy", []),
     answer("is_not_applicable_selected: true", IsNotApplicableSelected=True),
     answer(
-        "text: Fine, page_repetition: 1, section_repetition: 2",
-        Text="Fine",
-        PageRepetition=1,
-        SectionRepetition=2,
+        "text: A, page_repetition: 1, section_repetition: 2", Text="A", PageRepetition=1, SectionRepetition=2
     ),
     answer(
         "selected_scale_positions: [{id: 1, label: Good, value: 5, ranking: 2}]",
@@ -98,9 +95,7 @@ EVERY_CUSTOMER_FIELD: list[tuple[str, str, Any]] = [
     ),
     answer("date_answered: 2026-07-01", DateAnswered="2026-07-01T00:00:00+02:00"),
     answer('date_answered: "2026-12-01T09:30Z"', DateAnswered="2026-12-01T10:30:00+01:00"),
-    file_answer(
-        "data: QEA=, file_name: a.txt, file_type: text", FileName="a.txt", FileSize=2, FileType="text"
-    ),
+    file_answer("data: QEA=, file_name: a, file_type: text", FileName="a", FileSize=2, FileType="text"),
     file_answer("file: note.txt, id: 1, answer_id: 2", FileName="note.txt", FileSize=2, Id=1, AnswerId=2),
     file_answer(
         "file_name: x, data: QEA=, file_size: 9, is_encrypted: true, "
@@ -134,14 +129,8 @@ def test_every_documented_field_is_in_the_tables() -> None:
 
 
 def test_what_a_seed_says_of_itself(folder: Path) -> None:
-    text = """\
-    send: on_change
-    round: "7"
-    after: [m]
-    shared_mailbox: true
-    fault_statuses: [Bounced, 12]
-"""
-    seed = seed_of(folder, f"{text}{CUSTOMER}import_configs: {{m: {{name: M}}}}\n")
+    text = 'send: on_change, round: "7", after: [m], shared_mailbox: true, fault_statuses: [Bounced, 12]'
+    seed = seed_of(folder, f"    <<: {{{text}}}\n{CUSTOMER}import_configs: {{m: {{name: M}}}}\n")
     assert (seed.key, str(seed.place)) == ("customer_seeds.s", "a.yaml:2:3")
     assert (seed.send, seed.round, seed.after) == (Send.ON_CHANGE, "7", ("import_configs.m",))
     assert (seed.shared_mailbox, seed.fault_statuses) == (True, ("Bounced", 12))
@@ -170,21 +159,11 @@ DATA = """\
 
 def test_data_stands_by_name_or_id_each_with_its_place(folder: Path) -> None:
     items = {item.column: item for item in seed_of(folder, DATA).customers[0].data}
-    assert {column: item.value for column, item in items.items()} == {
-        "Unit": "A",
-        15: "John",
-        "Business Unit": " Unit X ",
-        "Secret": "c2VjcmV0",
-        "Plain": "x",
-    }
+    values = {column: item.value for column, item in items.items()}
+    usual = {"Unit": "A", 15: "John", "Business Unit": " Unit X "}
+    assert values == {**usual, "Secret": "c2VjcmV0", "Plain": "x"}
     assert (items["Secret"].encryption, items["Plain"].encryption) == (("T", "K"), None)
-    assert {column: str(item.place) for column, item in items.items()} == {
-        "Unit": "a.yaml:7:20",
-        15: "a.yaml:11:17",
-        "Business Unit": "a.yaml:12:28",
-        "Secret": "a.yaml:13:19",
-        "Plain": "a.yaml:14:18",
-    }
+    assert (str(items["Unit"].place), str(items["Secret"].place)) == ("a.yaml:7:20", "a.yaml:13:19")
 
 
 @pytest.mark.parametrize(
@@ -204,22 +183,18 @@ b@example.com;;;;;;;;;x
 
 def test_a_table_says_the_same(folder: Path) -> None:
     first, second = seed_of(folder, "    customers_from: t.csv\n", t_csv=TABLE).customers
+    days = {"SendDate": "today", "TransactionDate": "yesterday", "EndDate": "+3d"}
     assert first.members == {
-        "SendDate": Moment("today"),
-        "TransactionDate": Moment("yesterday"),
-        "EndDate": Moment("+3d"),
+        **{name: Moment(day) for name, day in days.items()},
         "Priority": 2,
         "PreviousId": 7,
         "CopyAllAnswers": True,
         "PhoneNumber": "+31612345678",
     }
-    assert [(item.column, item.value, str(item.place)) for item in first.data] == [
+    assert [(one.column, one.value, str(one.place)) for one in first.data] == [
         ("First name", "John", "t.csv:2:9")
     ]
-    assert ([(item.column, item.value) for item in second.data], str(second.place)) == (
-        [(15, "x")],
-        "t.csv:3:1",
-    )
+    assert [(one.column, one.value) for one in second.data] == [(15, "x")]
 
 
 def test_the_content_of_a_file_is_part_of_what_is_declared(folder: Path) -> None:

@@ -21,24 +21,14 @@ VALUES: list[Any] = [
     {"value": 31699999999, "is_encrypted": True},
 ]
 PLACES: list[tuple[str | int, ...]] = [
-    ("notification_email_addresses",),
-    ("notification_email_addresses", 0),
-    ("batch_name",),
-    ("customers",),
-    ("customers", 0),
-    ("customers", 0, "email"),
-    ("customers", 0, "phone_number"),
-    ("customers", 0, "send_date"),
-    ("customers", 0, "data"),
+    *(("notification_email_addresses",), ("notification_email_addresses", 0), ("batch_name",)),
+    *(("customers",), ("customers", 0)),
+    *(("customers", 0, field) for field in ("email", "phone_number", "send_date", "data")),
     ("customers", 0, "data", "Name"),
-    ("customers", 0, "answers", 0, "text"),
-    ("customers", 0, "answers", 0, "date_answered"),
+    *(("customers", 0, "answers", 0, field) for field in ("text", "date_answered")),
     ("customers", 0, "answers", 0, "selected_scale_positions", 0, "label"),
-    ("customers", 0, "answers", 0, "file_answers", 0, "data"),
-    ("customers", 0, "answers", 0, "file_answers", 0, "file"),
-    ("defaults", "phone_number"),
-    ("defaults", "data", "Name"),
-    ("customers_from",),
+    *(("customers", 0, "answers", 0, "file_answers", 0, field) for field in ("data", "file")),
+    *(("defaults", "phone_number"), ("defaults", "data", "Name"), ("customers_from",)),
 ]
 
 

@@ -6,7 +6,6 @@ from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
 import pytest
-from msgspec.structs import replace
 
 from reconciler.checkmarket.model import SECTION
 from reconciler.commands.workspace import CUSTOMER_SEEDS
@@ -66,57 +65,39 @@ TRIPLE = "is_encrypted: true, certificate_thumbprint: T"
 
 FORMS = [
     field("wrong-type", "approve_automatically: 1", 28),
-    field("wrong-type", "approve_automatically: null", 28),
     field("unknown-field", "ApproveAutomatically: true", 5),
     field("invalid-value", "end_date: 2026-02-30", 15),
-    field("wrong-type", "end_date: 20261201", 15),
     field("invalid-value", 'send_time: "2026-12-01T11:30"', 16),
     field("unknown-choice", "type_batch: mail", 17),
-    field("unknown-choice", "type_batch: true", 17),
-    field("wrong-type", "batch_name: 7", 17),
     field("unknown-choice", "send: always", 11),
-    field("wrong-type", "round: 7", 12),
     field("too-short", 'round: " "', 12),
     field("too-long", f"round: {'x' * 101}", 12),
     field("unknown-key", "after: [m]", 13),
-    field("wrong-type", "fault_statuses: [true]", 22),
     field("misplaced", "defaults: {email: a@example.com}", 16),
-    field("wrong-type", "customers_from: 3", 21),
     field("path-outside", "customers_from: ../t.csv", 21),
     field("unknown-format", "customers_from: t.txt", 21),
     customer("wrong-type", "phone_number: 31612345678", 21),
     customer("invalid-value", "send_date: 01-12-2026", 18),
-    customer("wrong-type", 'priority: "3"', 17),
     customer("out-of-range", "priority: 2147483648", 17),
-    customer("out-of-range", "previous_id: 0", 20),
-    customer("wrong-type", "answers_to_copy: [a]", 25),
     customer("misplaced", "is_test: true", 7),
     customer("wrong-type", "data: [a]", 13),
     customer("wrong-type", "data: {A: 3}", 17),
-    customer("wrong-type", "data: {A: null}", 17),
     customer("too-short", 'data: {" ": x}', 13),
     customer("missing-field", f"data: {{A: {{value: x, {TRIPLE}}}}}", 17),
-    customer("missing-field", "data: {A: {value: x, encryption_key: K}}", 17),
-    customer("missing-field", "data: {A: {value: x, is_encrypted: true}}", 17),
     customer("missing-field", "data: {A: {is_encrypted: false}}", 14),
     customer("unknown-field", "data: {A: {value: x, thumbprint: T}}", 28),
     customer("missing-field", "answers: [{text: a}]", 17),
-    answer("wrong-type", "text: 3", 45),
     answer("invalid-value", "date_answered: today", 54),
-    answer("wrong-type", "selected_scale_positions: [{value: a}]", 74),
     answer("unknown-field", "selected_scale_positions: [{points: 3}]", 67),
     answer("contradiction", "file_answers: [{file_name: x}]", 54),
     answer("contradiction", "file_answers: [{file: n.txt, data: QEA=}]", 54),
     answer("invalid-value", "file_answers: [{data: QEA, file_name: a}]", 61),
     answer("unreadable-file", "file_answers: [{file: gone.txt}]", 61),
     answer("path-outside", "file_answers: [{file: ../n.txt}]", 61),
-    answer("path-outside", "file_answers: [{file: .git/config}]", 61),
-    answer("wrong-type", "file_answers: [{file: 3}]", 61),
     answer("missing-field", f"file_answers: [{{data: QEA=, {TRIPLE}}}]", 54),
     row("csv-row", "a@example.com;;;", 1),
     row("missing-field", ";;;;x", 1),
     row("wrong-type", "a@example.com;1.5;;;", 2),
-    row("wrong-type", "a@example.com;;yes;;", 3),
     row("invalid-value", "a@example.com;;;soon;", 4),
 ]
 
@@ -166,27 +147,23 @@ REFUSALS = [
     whole("not-a-test", f"{HEAD}{NOTIFIED}{CUSTOMER}", 2, 3),
     whole("not-a-test", f"{HEAD}    is_test: false\n{NOTIFIED}{CUSTOMER}", 4, 14),
     whole("not-a-test", f"{HEAD}    is_test: false\n    is_concept: false\n{NOTIFIED}{CUSTOMER}", 4, 14),
-    whole("not-a-test", f"{HEAD}    is_concept: false\n{NOTIFIED}{CUSTOMER}", 4, 17),
     whole("no-notification-address", f"{HEAD}    is_test: true\n{CUSTOMER}", 2, 3),
     whole("no-notification-address", notified("[]"), 5, 35),
     whole("recipient-not-allowed", notified("[qa@example.com, qa@real.example]"), 5, 52),
     whole("not-one-address", notified('["qa@example.com,qb@example.com"]'), 5, 36),
     sendable("not-one-address", '    customers: [{email: "ceo@real.example,x@example.com"}]\n', 6, 25),
-    sendable("not-one-address", '    customers: [{email: "John <x@example.com>"}]\n', 6, 25),
     sendable("recipient-not-allowed", "    customers: [{email: ceo@real.example}]\n", 6, 25),
     sendable("recipient-not-allowed", "    customers: [{email: x@sub.example.com}]\n", 6, 25),
     sendable("phone-number-not-allowed", to('phone_number: "0612345678"'), 6, 54),
     sendable("phone-number-not-allowed", f'    defaults: {{phone_number: "0612345678"}}\n{CUSTOMER}', 6, 30),
     whole("no-allowed-recipients", f"{HEAD}{SENDABLE}{CUSTOMER}", 3, 14, reconciler_yaml=NO_LIST),
     whole("no-tenant", f"{HEAD}{SENDABLE}{CUSTOMER}", 3, 14, reconciler_yaml=NO_TENANT),
-    sendable("no-customers", "", 2, 3),
     sendable("no-customers", "    customers: []\n", 2, 3),
     whole("no-customers", f"{HEAD}{SENDABLE}    customers_from: t.csv\n", 2, 3, t_csv="email\n"),
     sendable("duplicate-mailbox", "    customers: [{email: x@example.com}, {email: X@example.com}]\n", 6, 49),
     whole("shared-mailbox", MAILBOX_IN_TWO, 12, 49),
     sendable("ends-before-sending", f"    end_date: today\n{CUSTOMER}", 6, 15),
     sendable("ends-before-sending", "    end_date: 2026-12-01\n" + to("send_date: 2026-12-01"), 6, 15),
-    sendable("ends-before-sending", to("send_date: +3d, end_date: +3d"), 6, 66),
     sendable("ends-before-sending", to(f'send_date: "{MORNING}", end_date: "2026-12-01T08:30Z"'), 6, 81),
     sendable("clock-change", '    end_date: "2027-03-28T02:30"\n' + CUSTOMER, 6, 15),
     sendable("clock-change", to('send_date: "2027-10-31T02:30"'), 6, 51),
@@ -233,22 +210,6 @@ def test_neither_sharing_is_told_to_both_and_two_targets_share_nothing(tmp_path:
     assert problems_of(tmp_path, {**files, "a.yaml": f"{first}targets: [staging]{second}"}) == ()
 
 
-@pytest.mark.parametrize(
-    "text",
-    [
-        "end_date: 2020-01-01",
-        "end_date: tomorrow",
-        'end_date: "today 23:59"',
-        "end_date: +21d, customers: [{email: x@example.com, send_date: 2026-12-01}]",
-        "end_date: null",
-    ],
-)
-def test_what_depends_on_the_run_is_not_told_from_the_files(text: str, tmp_path: Path) -> None:
-    more = "" if "customers" in text else ", customers: [{email: x@example.com}]"
-    lines = f"{HEAD}{SENDABLE}    <<: {{{text}{more}}}\n"
-    assert problems_of(tmp_path, {"a.yaml": lines}) == ()
-
-
 def seed(*emails: str, **members: object) -> Seed:
     customers = tuple(SeedCustomer(HERE, email, {}, ()) for email in emails)
     batch = {"IsTest": True, "NotificationEmailAddresses": "qa@example.com", **members}
@@ -267,12 +228,11 @@ def test_when_a_run_starts_every_end_date_is_looked_at() -> None:
     assert (finding.code, finding.path) == ("ends-before-sending", "end_date")
 
 
-def telling(addresses: object) -> Seed:
-    return seed("a@example.com", NotificationEmailAddresses=addresses)
-
-
-def calling(phone: str | None) -> Seed:
-    return replace(seed(), customers=(SeedCustomer(HERE, "a@example.com", {"PhoneNumber": phone}, ()),))
+NOT_NOTIFIED = [
+    ("", "no-notification-address"),
+    ("qa@example.com,", "not-one-address"),
+    ("qa@example.com,ceo@real.example", "recipient-not-allowed"),
+]
 
 
 @pytest.mark.parametrize(
@@ -281,18 +241,11 @@ def calling(phone: str | None) -> Seed:
         (seed("a@example.com"), []),
         (seed("a@example.com", IsTest=False), ["not-a-test"]),
         (seed("a@example.com", IsTest=False, IsConcept=True), []),
-        (seed("a@example.com", IsTest="true"), ["not-a-test"]),
         (seed("a@example.com", IsTest=1), ["not-a-test"]),
         (seed(), ["no-customers"]),
         (seed("ceo@real.example,x@example.com"), ["not-one-address"]),
         (seed("a@example.com", "ceo@real.example"), ["recipient-not-allowed"]),
-        *((telling(none), ["no-notification-address"]) for none in ("", None)),
-        (telling("qa@example.com,"), ["not-one-address"]),
-        (telling("qa@example.com, qb@example.com"), ["not-one-address"]),
-        (telling("qa@example.com,ceo@real.example"), ["recipient-not-allowed"]),
-        (telling(["qa@example.com"]), ["not-one-address"]),
-        *((calling(phone), []) for phone in ("+31612345678", None)),
-        *((calling(phone), ["phone-number-not-allowed"]) for phone in ("31612345678", "")),
+        *((seed("a@example.com", NotificationEmailAddresses=text), [code]) for text, code in NOT_NOTIFIED),
     ],
 )
 def test_the_proof_of_test_is_looked_at_again(one: Seed, expected: list[str]) -> None:

@@ -12,12 +12,7 @@ from reconciler.expoints.seed import Moment, is_relative, resolve, time_text
 AMSTERDAM = ZoneInfo("Europe/Amsterdam")
 NOW = datetime(2026, 7, 1, 22, 30, 15, 123456, tzinfo=UTC)
 """In Amsterdam it is already the second of July."""
-ZONES = st.sampled_from(
-    [
-        ZoneInfo(n)
-        for n in ("Europe/Amsterdam", "America/New_York", "Australia/Lord_Howe", "Asia/Kolkata", "UTC")
-    ]
-)
+ZONES = st.sampled_from(["Europe/Amsterdam", "America/New_York", "Australia/Lord_Howe", "UTC"]).map(ZoneInfo)
 
 
 def day(text: str) -> Moment:
@@ -35,19 +30,14 @@ def clock(text: str) -> Moment:
         ("today", "2026-07-02T00:00:00+02:00"),
         ("tomorrow", "2026-07-03T00:00:00+02:00"),
         ("yesterday", "2026-07-01T00:00:00+02:00"),
-        ("+0d", "2026-07-02T00:00:00+02:00"),
         ("+21d", "2026-07-23T00:00:00+02:00"),
-        ("-3d", "2026-06-29T00:00:00+02:00"),
         ("+9999d", "2053-11-16T00:00:00+01:00"),
-        ("+120d", "2026-10-30T00:00:00+01:00"),
         ("tomorrow 09:30", "2026-07-03T09:30:00+02:00"),
         ("+1dT09:30:05", "2026-07-03T09:30:05+02:00"),
         ("2026-12-01", "2026-12-01T00:00:00+01:00"),
         ("2026-12-01T09:30", "2026-12-01T09:30:00+01:00"),
-        ("2026-12-01 09:30:59", "2026-12-01T09:30:59+01:00"),
         ("2026-12-01T09:30Z", "2026-12-01T10:30:00+01:00"),
         ("2026-12-01T09:30+05:30", "2026-12-01T05:00:00+01:00"),
-        ("2028-02-29", "2028-02-29T00:00:00+01:00"),
     ],
 )
 def test_a_day_or_a_time_on_it(text: str, at: str) -> None:
@@ -81,13 +71,9 @@ def test_what_is_no_moment(moment: Moment, message: str) -> None:
 @pytest.mark.parametrize(
     ("text", "at", "note"),
     [
-        ("2026-03-29T01:59", "2026-03-29T01:59:00+01:00", ""),
-        ("2026-03-29T02:00", "2026-03-29T03:00:00+02:00", "does not exist in ZONE: it becomes 03:00"),
         ("2026-03-29T02:30", "2026-03-29T03:30:00+02:00", "does not exist in ZONE: it becomes 03:30"),
         ("2026-03-29T03:00", "2026-03-29T03:00:00+02:00", ""),
-        ("2026-10-25T01:59", "2026-10-25T01:59:00+02:00", ""),
         ("2026-10-25T02:30", "2026-10-25T02:30:00+02:00", "comes twice in ZONE: the first counts"),
-        ("2026-10-25T03:00", "2026-10-25T03:00:00+01:00", ""),
         ("2026-10-25T02:30+01:00", "2026-10-25T02:30:00+01:00", ""),
     ],
 )
@@ -96,12 +82,6 @@ def test_around_a_change_of_the_clock(text: str, at: str, note: str) -> None:
     assert resolved.isoformat() == at
     assert told.endswith(note.replace("ZONE", AMSTERDAM.key))
     assert bool(told) == bool(note)
-
-
-def test_a_relative_day_may_be_beyond_a_change_of_the_clock() -> None:
-    before = datetime(2026, 3, 28, 12, tzinfo=AMSTERDAM)
-    ends = [resolve(day(text), before, AMSTERDAM)[0].isoformat() for text in ("tomorrow 02:30", "+1d", "+2d")]
-    assert ends == ["2026-03-29T03:30:00+02:00", "2026-03-29T00:00:00+01:00", "2026-03-30T00:00:00+02:00"]
 
 
 @pytest.mark.parametrize(

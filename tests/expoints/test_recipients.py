@@ -97,10 +97,6 @@ def test_an_address_allows_itself_and_no_other_domain(address: str) -> None:
     assert not matches(address, [f"{local}@not.{domain}", f"{local}@{domain}.not", f"*{domain}@x.example"])
 
 
-def test_many_stars_take_no_time() -> None:
-    assert not matches(f"{'a' * 60}@example.com", ["*a" * 30 + "b@example.com"])
-
-
 @given(ADDRESS)
 def test_a_masked_address_shows_one_letter_of_who_it_is(address: str) -> None:
     local, _, domain = address.partition("@")

@@ -206,18 +206,6 @@ def test_no_other_verb_shows_anything_of_it(run: Run, verb: str) -> None:
     assert shown(run(*verb.split(), "-vv", login=OAUTH, log="json")) == []
 
 
-@pytest.mark.parametrize("login", [TOKEN, OAUTH])
-def test_each_request_is_logged_without_anything_of_it(run: Run, login: str) -> None:
-    seen = run("apply", "--yes", login=login, log="json")
-    requests = [json.loads(line) for line in seen.splitlines() if b'"event": "request"' in line]
-    paths = {request["path"] for request in requests}
-    assert {"/external/api/v3/customer/count", "/external/api/v3/customer/add"} <= paths
-    assert ("/oauth2/token" in paths) is (login is OAUTH)
-    assert {one["query"]["EmailAddresses"] for one in requests if "EmailAddresses" in one["query"]} == {
-        "*** (1)"
-    }
-
-
 @pytest.mark.parametrize("mistake", MISTAKES, ids=json.dumps)
 @pytest.mark.parametrize("log", ["text", "json"])
 def test_a_problem_of_the_files_shows_nothing_of_it(

@@ -19,7 +19,6 @@ from tests.seeds.world import (
     apply,
     declare,
     happen,
-    move,
     set_to,
     wait,
 )
@@ -62,7 +61,6 @@ SETTLED: dict[str, tuple[dict[str, int], tuple[Step, ...]]] = {
         (apply(), ROUND_2, wait(RESTED - LONGEST_POST), TAKEN, REST),
     ),
     "a mailbox twice counts twice": ({"sent": 2}, (TWINS, TAKEN, REST)),
-    "its key moved": ({"sent": 2}, (TAKEN, move, apply(), REST)),
 }
 # Its customers may turn up after the count that was made for the lost one.
 AFTER_AN_EARLIER_BATCH: dict[str, tuple[Step, ...]] = {
