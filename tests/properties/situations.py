@@ -209,11 +209,7 @@ _DEFAULTS: Mapping[str, Any] = {
     "EmailIsRequired": True,
     "SendNotificationMail": True,
     "FieldDelimiter": ";",
-    "SurveySettings": {
-        "InvitationDelayInDays": 2,
-        "ExpirationTime": "22:30",
-        "ConsiderCooldownPeriod": True,
-    },
+    "SurveySettings": {"InvitationDelayInDays": 2, "ExpirationTime": "22:30", "ConsiderCooldownPeriod": True},
     "UpdateTypeId": 2,
 }
 

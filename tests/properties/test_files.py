@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import datetime as dt
 from collections.abc import Mapping
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -12,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
-from reconciler.checkmarket.model import IMPORT_CONFIGS, SECTION
+from reconciler.checkmarket.model import SECTION
 from reconciler.commands.apply import ApplyOptions, apply
 from reconciler.commands.environment import Environment
 from reconciler.commands.workspace import CUSTOMER_SEEDS, Selection
@@ -91,16 +90,3 @@ def test_the_form_of_an_answer_makes_no_difference(situation: Situation, form: d
     """Times, orders, pages and thin rows: a review of the plan binds whatever they look like."""
     server = situation.variants
     assert fingerprint(situation, server) == fingerprint(situation, replace(server, **form))
-
-
-@given(
-    st.times(),
-    st.sampled_from(["survey_settings.invitation_time", "survey_settings.expiration_time"]),
-)
-def test_a_time_is_the_same_time_in_every_form(time: dt.time, path: str) -> None:
-    """09:00, 09:00:00 and 09:00:00.0000000 are one; a second that is not zero makes another time."""
-    field = IMPORT_CONFIGS.by_path[path]
-    minute = f"{time:%H:%M}"
-    assert field.normal(minute) == field.normal(f"{minute}:00") == field.normal(f"{minute}:00.0000000")
-    same = field.normal(f"{time:%H:%M:%S.%f}0") == field.normal(minute)
-    assert same is not bool(time.second or time.microsecond)

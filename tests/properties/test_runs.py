@@ -4,22 +4,18 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Mapping
-from datetime import date
 from typing import Any
 
 from hypothesis import given
 from hypothesis import strategies as st
-from msgspec.structs import replace
 
-from reconciler.checkmarket.model import IMPORT_CONFIGS
 from reconciler.engine.change import Action, Change, Limits, Plan
 from reconciler.engine.classify import FieldClass, FieldView
-from reconciler.engine.kind import Accepted
 from reconciler.engine.outcome import Outcome, Result
 from reconciler.engine.plan import Consent
 from reconciler.sandbox import Fault
 from tests.properties.files import all_lines, paths_told_of, with_lines
-from tests.properties.situations import RESOURCE, drawn, fault_lists, situations
+from tests.properties.situations import drawn, fault_lists, situations
 from tests.properties.world import Report, Situation, World, edited, shown_value, stored_value
 
 Configs = Mapping[int, Mapping[str, Any]]
@@ -91,25 +87,6 @@ def test_a_reset_without_consent_never_reaches_the_server(
     refused = [b.change for b in plan.blocked if b.change and unconsented(b.change)]
     assert all(before[change.id] == after[change.id] for change in refused if change.id is not None)
     assert sum(len(unconsented(change)) for change in plan.changes) <= max(limit, flag)
-
-
-PATHS = [field.path for field in IMPORT_CONFIGS.fields if field.path not in ("name", "is_reusable")]
-
-
-@given(situations(), st.lists(st.sampled_from(PATHS), unique=True))
-def test_an_accepted_field_is_no_change_and_stays_as_it_is(situation: Situation, paths: list[str]) -> None:
-    accepted = {path: Accepted(path, date(2026, 12, 31), "an experiment", RESOURCE) for path in paths}
-    declared = tuple(replace(one, accepted=accepted) for one in situation.declared)
-    situation = replace(situation, declared=declared)
-    can_store_nothing = situation.variants.null_in_put == "stored-null"
-    with World(situation) as world:
-        before, report, after = world.configs(), world.planned_and_applied(situation), world.configs()
-        for change, id, told in updates(report):
-            assert not {view.path for view in change.differing} & {*paths}
-            for path in paths:
-                field = world.kind.by_path[path]
-                was, now = (shown_value(at[id], field, world.variants) for at in (before, after))
-                assert was == now or (path in told and not can_store_nothing), path
 
 
 @given(situations(drawn(visible=[None, False])), st.sets(st.sampled_from([300, 301, 302, 303])))

@@ -12,10 +12,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, NamedTuple, Self
 
-from hypothesis import assume, note
+from hypothesis import assume
 from hypothesis import strategies as st
 from msgspec import Struct, field
-from msgspec.structs import asdict, replace
+from msgspec.structs import replace
 
 from reconciler.checkmarket.client import ImportConfigs, open_checkmarket
 from reconciler.checkmarket.model import IMPORT_CONFIGS
@@ -60,21 +60,6 @@ class Situation(Struct, frozen=True):
         members = _STRICT_MEMBERS if strict else frozenset()
         return replace(IMPORT_CONFIGS, server_members=IMPORT_CONFIGS.server_members | members)
 
-    def __str__(self) -> str:
-        """Return what a person needs to see of a counterexample."""
-        usual = asdict(Variants())
-        changed = [f"{name}={value}" for name, value in asdict(self.variants).items() if value != usual[name]]
-        lines = [f"variants: {' '.join(changed)}", *map(_summary, self.declared)]
-        lines += [f"stored {id}: {document}" for id, document in self.stored.items()]
-        return "\n".join(["", *lines, f"defaults: {self.defaults}", ""])
-
-
-def _summary(declared: Declared) -> str:
-    given = {path: given.value for path, given in declared.given.items()}
-    rulings = {path: f"{'own' if r.own else 'preset'} {r.policy}" for path, r in declared.rulings.items()}
-    facts = f"id={declared.id} absent={declared.absent} hidden={declared.hidden} {declared.undeclared}"
-    return f"{declared.key}: {facts} {given} {rulings}"
-
 
 class Report(NamedTuple):
     """A plan, and how it ended."""
@@ -87,13 +72,10 @@ class World:
     """A situation come to life; close it, or use it in a `with`."""
 
     def __init__(self, situation: Situation) -> None:
-        note(str(situation))
         self.kind = situation.kind
         self.variants = situation.variants
         self.clock = FakeClock()
-        self.state = State(
-            seed={CONFIGS: situation.stored, SURVEYS: STARTING_POINT[SURVEYS]},
-        )
+        self.state = State(seed={CONFIGS: situation.stored, SURVEYS: STARTING_POINT[SURVEYS]})
         self.app = self._served(())
 
     def __enter__(self) -> Self:
