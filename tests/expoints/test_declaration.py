@@ -136,14 +136,6 @@ def test_what_a_seed_says_of_itself(folder: Path) -> None:
     assert (seed.shared_mailbox, seed.fault_statuses) == (True, ("Bounced", 12))
 
 
-def test_what_a_seed_leaves_out(folder: Path) -> None:
-    seed = seed_of(folder, CUSTOMER)
-    assert (seed.send, seed.round, seed.after) == (Send.ONCE, "1", ())
-    assert (seed.shared_mailbox, seed.fault_statuses) == (False, ())
-    assert seed.customers[0].members == {}
-    assert seed.customers[0].data == ()
-
-
 DATA = """\
     defaults:
       data: {Unit: A, "15": Default}

@@ -8,7 +8,6 @@ from typing import get_args, get_type_hints
 
 import pytest
 
-from reconciler.errors import Exit
 from reconciler.sandbox import Variants
 from tests.seeds.world import SETTINGS, SeedWorld
 
@@ -41,16 +40,6 @@ def test_after_its_journal_is_lost_only_who_is_unknown_is_sent_to(world: SeedWor
     end = world.apply()
     assert end.states == {"found": len(KNOWN), "pending": len(MAILBOXES) - len(KNOWN)}
     assert world.mailed == MAILBOXES
-
-
-def test_where_the_first_count_is_hopeless_no_other_address_is_asked_for(tmp_path: Path) -> None:
-    world = SeedWorld(tmp_path)
-    world.declare(*(f"smoke+{number:03}@example.com" for number in range(200)))
-    end = world.apply("GET *customer/count:1+:before:status=429,retry-after=40000")
-    assert end.exit is Exit.UNAVAILABLE
-    assert world.mailed == []
-    counted = sum(request.path.endswith("/count") for request in world.state.requests())
-    assert counted <= 8  # as many as were under way
 
 
 @pytest.mark.parametrize(("cap", "sent"), [(8, 0), (20, 2)])
