@@ -63,9 +63,6 @@ class TestEachFile:
 class TestEachReusableWorkflow:
     """They differ in what they do, and not in how they are called."""
 
-    def test_it_never_runs_by_itself(self, path: Path) -> None:
-        assert set(read(path)["on"]) == {"workflow_call"}
-
     def test_it_has_no_secret_outside_of_the_one_step_that_needs_them(self, path: Path) -> None:
         file = read(path)
         assert "env" not in file

@@ -555,11 +555,3 @@ def test_a_run_that_is_cancelled_lets_the_program_finish(bench: Bench, number: s
 def test_a_program_that_is_killed_ends_as_a_shell_would_say_it(bench: Bench) -> None:
     bench.replace_program("kill -9 $$")
     assert bench.plan().code == 137
-
-
-def test_validate_says_why_and_asks_nobody(bench: Bench) -> None:
-    bench.token = ""
-    ended = bench.run("validate", {})
-    assert (ended.code, bench.hub.requests) == (0, [])
-    assert ended.arguments == ["validate", "--workspace=configs", "--target=live"]
-    assert "Only checked." in ended.summary

@@ -124,6 +124,12 @@ def test_hundreds_of_changes_fit_and_what_does_not_is_counted(limit: Limit, text
     assert "**Plan: 0 to create, 600 to update" in page
 
 
+def test_every_resource_and_every_reset_is_named_where_not_all_can_be_shown() -> None:
+    page = markdown([planned(changes=200, blocked=0, split=False)])
+    assert page.count("- ↺ `toys.") == 200
+    assert len(re.findall(r"^(?:<details><summary>~ <code>|- ~ `)toys\.Robot\d+", page, re.MULTILINE)) == 200
+
+
 def test_a_hundred_targets_are_never_too_much() -> None:
     page = markdown([stopped(f"target-{number} {'x' * 900}") for number in range(100)])
     assert COMMENT.size(page) <= COMMENT.most
