@@ -57,17 +57,9 @@ class Forge:
             self.work.commit(title)
         self.work.git("switch", "--quiet", "main")
         number = 1 + len(self.hub.pulls) + len(self.hub.issues)
-        self.hub.pulls[number] = {
-            "number": number,
-            "id": 7000 + number,
-            "state": "open",
-            "title": title,
-            "body": "",
-            "user": {"login": "octocat", "type": "User"},
-            "merged_at": None,
-            "base": {"ref": "main", "sha": self.tip("main"), "repo": {"full_name": REPOSITORY}},
-            "head": {"ref": branch, "repo": {"full_name": fork or REPOSITORY}},
-        }
+        head = {"ref": branch, "repo": {"full_name": fork or REPOSITORY}}
+        user = {"login": "octocat", "type": "User"}
+        self.hub.add_pull(number, head, title=title, user=user)
         self.update(number)
         return number
 

@@ -90,6 +90,14 @@ class Hub:
         self.tokens[token] = {name.replace("_", "-"): level for name, level in permissions.items()}
         return token
 
+    def add_pull(self, number: int, head: Mapping[str, Any], **members: Any) -> dict[str, Any]:
+        """Add an open pull request to `main` of this repository, from a branch of its own."""
+        repository = {"full_name": REPOSITORY}
+        pull = {"number": number, "id": 7000 + number, "state": "open", "title": "T", "body": ""}
+        pull |= {"user": dict(STRANGER), "merged_at": None, "base": {"ref": "main", "repo": repository}}
+        self.pulls[number] = {**pull, "head": {"repo": repository, **head}, **members}
+        return self.pulls[number]
+
     def add_run(self, **members: Any) -> dict[str, Any]:
         run = {
             "id": 1000 + len(self.runs),

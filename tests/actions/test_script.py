@@ -147,18 +147,8 @@ class Bench:
 
 @pytest.fixture
 def bench(hub: Hub, tmp_path: Path) -> Bench:
-    repository = {"full_name": REPOSITORY}
-    hub.pulls[1] = {
-        "number": 1,
-        "id": 7001,
-        "state": "closed",
-        "title": "T",
-        "body": "",
-        "user": dict(STRANGER),
-        "merged_at": "2026-01-02T00:00:00Z",
-        "base": {"ref": "main", "repo": repository},
-        "head": {"sha": HEAD, "ref": "b", "repo": repository},
-    }
+    merged = {"state": "closed", "merged_at": "2026-01-02T00:00:00Z"}
+    hub.add_pull(1, {"sha": HEAD, "ref": "b"}, **merged)
     hub.pulls_of[COMMIT] = [1]
     may = {"pull_requests": "write", "issues": "write", "actions": "read", "contents": "read"}
     return Bench(hub, tmp_path, hub.token(**may))
