@@ -52,6 +52,10 @@ def beside(text: str) -> dict[str, str]:
     return {"targets": target(more=f"    {text}\n")}
 
 
+def at_checkmarket(text: str) -> dict[str, str]:
+    return {"targets": target().replace(CHECKMARKET, f"{CHECKMARKET}, {text}")}
+
+
 def at_expoints(text: str) -> dict[str, str]:
     return {"targets": target(expoints=f", {text}")}
 
@@ -82,12 +86,22 @@ ROWS: list[tuple[Mapping[str, str], Mapping[str, str], list[str]]] = [
         apart("allowed_recipients: ['*@a.example', '*@b.example', jane@c.example]"),
         ["guards.yaml:2 allowed_recipients: 1 of them → 3, added: *@b.example, ***@c.example"],
     ),
-    # what a reset leaves behind
+    # what a reset leaves behind, stated, changed or gone
+    (
+        beside("defaults: {survey_settings: {expiration_after_days: 1}}"),
+        beside("defaults: {survey_settings.expiration_after_days: 2}"),
+        ["6 defaults.survey_settings.expiration_after_days: 1 → 2"],
+    ),
     (beside("defaults: {first_row: 2}"), {}, ["3 defaults.first_row: 2 → (none) stood at 6"]),
     # where the memory is
     ({}, beside("journal: 'sqlite:j.db'"), ["6 journal: (none) → sqlite:j.db"]),
     (beside("journal: {file: j}"), {}, ["3 journal: {file: j} → (none) stood at 6"]),
     # where credentials go, and which
+    (
+        {},
+        {"targets": target().replace("{env: MASTER}", "{file: k}")},
+        ["4 checkmarket.master_key: {env: MASTER} → {file: k}"],
+    ),
     (
         {"targets": oauth()},
         {"targets": oauth(OAUTH.replace(": me", ": you").replace("env: S", "env: T"))},
@@ -95,6 +109,17 @@ ROWS: list[tuple[Mapping[str, str], Mapping[str, str], list[str]]] = [
             "5 expoints.oauth.client_id: (text) → (text), in a part that is not shown",
             "5 expoints.oauth.client_secret: {env: S} → {env: T}",
         ],
+    ),
+    # the right account, and how often it is asked
+    (
+        at_checkmarket("account_must_have: {id: 1, name: One}"),
+        at_checkmarket("account_must_have: {id: 2}"),
+        ["4 checkmarket.account_must_have: {id: 1, name: One} → {id: 2}"],
+    ),
+    (
+        at_checkmarket("requests_per_run: 60"),
+        {},
+        ["4 checkmarket.requests_per_run: 60 → any number stood at 4"],
     ),
     # what happens to what is not declared: workspace, target, preset, resource, block
     (beside("undeclared: refuse"), beside("undeclared: reset"), ["6 undeclared: refuse → reset"]),
