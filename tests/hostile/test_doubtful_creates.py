@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from reconciler.commands.history import Filter, history
 from reconciler.commands.restore import restore
@@ -18,7 +19,8 @@ from reconciler.errors import Exit
 from reconciler.planfile.files import read_plan
 from reconciler.sandbox import Fault, Server, Variants, create_app
 from reconciler.sandbox.seeding import CONFIGS
-from tests.commands.world import EVERYTHING, SETTINGS, World
+from tests.clock import FakeClock
+from tests.commands.world import EVERYTHING, SETTINGS, Screen, Terminal, World
 from tests.killed.nursery import Run, nursery
 
 KEY = "import_configs.newcomer"
@@ -107,12 +109,30 @@ def test_once_it_is_seen_it_is_adopted_and_the_journal_knows_it(
     assert posts(world) == 1
 
 
+def test_its_name_under_a_new_key_is_in_doubt_while_its_own_key_has_another(world: World) -> None:
+    in_doubt(world)
+    world.write("files.yaml", "import_configs: {newcomer: {name: Other}, later: {name: Newcomer}}\n")
+    exit, document = applied(world)
+    assert (exit, document["summary"]["in_doubt"]) == (Exit.IN_DOUBT, 2)
+    assert posts(world) == 1
+
+
 def test_what_a_stale_list_does_not_show_is_not_created_again_under_another_key(world: World) -> None:
     world.variants = Variants(read_cache_seconds=600.0)
     assert applied(world)[0] is Exit.DONE
     world.write("files.yaml", "import_configs: {later: {name: Newcomer}}\n")
     assert applied(world)[0] is Exit.REFUSED
     assert posts(world) == 1
+
+
+def test_an_id_that_is_declared_since_settles_it(world: World) -> None:
+    in_doubt(world)
+    world.clock.sleep(HIDDEN.appears_after_seconds)
+    world.change(2, Name="Renamed in the Tool")
+    assert applied(world)[0] is Exit.IN_DOUBT
+    world.write("files.yaml", "import_configs: {newcomer: {name: Newcomer, targets: {sandbox: {id: 2}}}}\n")
+    assert applied(world)[0] is Exit.DONE
+    assert (names(world), posts(world)) == (["Newcomer", "Welcome"], 1)
 
 
 def test_a_person_who_knows_that_it_is_not_there_has_it_created_once(world: World) -> None:
@@ -131,6 +151,27 @@ def test_nothing_prunes_what_a_create_in_doubt_may_have_made(world: World) -> No
     assert applied(world, consent=Consent(prune=True))[0] is Exit.DONE
     assert names(world) == ["Other", "Welcome"]
     assert not [request for request in world.writes if request.method == "DELETE"]
+
+
+def test_a_run_that_ended_in_doubt_while_a_person_looked_at_the_plan_counts(world: World) -> None:
+    world.variants = HIDDEN
+    beside = replace(world.environment, clock=FakeClock(world.clock.now()))
+
+    class Answer(Terminal):
+        """A person who says yes after somebody else has applied the same."""
+
+        def readline(self, *_: Any) -> str:  # type: ignore[override]
+            lost = create_app(
+                world.state, HIDDEN, [Fault.parse(f"{POST}:1+:after:drop")], clock=world.clock.now
+            )
+            other = replace(beside, sandboxes={"sandbox": lost})
+            assert world.applies(Consent(), environment=other).exit is Exit.IN_DOUBT
+            return "yes\n"
+
+    run = world.applies(Consent(), yes=False, screen=Screen(stdin=Answer()))
+    assert run.exit is Exit.IN_DOUBT
+    assert "in doubt: run 1 may have created" in run.out
+    assert posts(world) == 1
 
 
 def test_what_a_restore_created_in_doubt_is_not_restored_twice(world: World) -> None:
