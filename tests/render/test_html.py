@@ -121,6 +121,15 @@ def test_what_is_shown_can_be_chosen(opened: Open, name: str, choice: str, shown
     assert filtered(opened(planned("a"), planned("b")), name, choice) == list(shown)
 
 
+def test_an_address_that_chooses_what_there_is_not_chooses_nothing(opened: Open) -> None:
+    reader = opened(planned("a"))
+    reader.page.goto(f"{reader.path.as_uri()}#target=nowhere&text=%22%3E%3Cimg%20src=x%3E&x=1")
+    reader.page.reload()
+    assert reader.page.input_value("#by-text") == '"><img src=x>'
+    assert reader.page.locator(FOREIGN).count() == 0
+    assert reader.shown == []
+
+
 def test_what_is_chosen_adds_up_and_comes_back_with_the_address(opened: Open) -> None:
     reader = opened(planned("a"), planned("b"))
     reader.page.select_option("#by-target", "b")
