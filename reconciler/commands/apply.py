@@ -118,7 +118,9 @@ def _apply_target(
     """Plan, ask, execute, and print how it ended while interrupts are still deferred."""
     approval.check_files(session)
     with expoints_session(session, console) as expoints:
-        planned = _plan_reviewed(session, options, approval, console, expoints)
+        with snapshot(session, options.consent, options.since, console) as live:
+            seeds = expoints.plan_with(live.memory) if options.with_seeds else SeedsPlan()
+            planned = approve(approval, live, seeds)
         console.show_before_asking(plan_text(planned, paint=console.paint, verbose=console.verbose))
         if planned.gone:
             console.say(planned.gone)
@@ -223,14 +225,6 @@ def read_approval(
     about = {file.parts for file in files}
     within = about.pop() if len(about) == 1 else ()
     return Approval(options.reviewed, files), replace(selection, within=within)
-
-
-def _plan_reviewed(
-    session: Session, options: ApplyOptions, approval: Approval, console: Console, expoints: ExpointsSession
-) -> Planned:
-    with snapshot(session, options.consent, options.since, console) as live:
-        seeds = expoints.plan_with(live.memory) if options.with_seeds else SeedsPlan()
-        return approve(approval, live, seeds)
 
 
 def approve(approval: Approval, live: LiveSnapshot, seeds: SeedsPlan) -> Planned:
