@@ -140,7 +140,7 @@ class Acceptance(Written):
         WithJsonSchema({"type": "string", "pattern": pattern_of(_DAY), "examples": ["2026-12-31"]}),
     ] = Field(description="The last day on which it counts, in the workspace's time zone.")
     reason: Annotated[str, AfterValidator(_reason), shape(pattern=NOT_BLANK)] = Field(
-        max_length=LONGEST_NAME, description="Why; whoever reads a plan sees it."
+        max_length=LONGEST_NAME, description="Why; plans show it."
     )
 
 

@@ -320,7 +320,9 @@ class CustomerDefaults(_Written):
     phone_number: Private | None = Field(None, description="Must stand in allowed_phone_numbers.")
     send_date: Date | None = Field(None, description="The day of the mail; null is now.")
     transaction_date: Date | None = Field(None, description="For reporting; null is today.")
-    end_date: Date | None = Field(None, description="It closes the questionnaire; null is that of the seed.")
+    end_date: Date | None = Field(
+        None, description="When the questionnaire closes; null is that of the seed."
+    )
     priority: Int | None = Field(
         None, description="Among waiting customers of one address; the highest is mailed."
     )
@@ -355,7 +357,7 @@ class CustomerSeed(_Written):
     nullable = frozenset({"end_date", "send_time", "customers_from"})
 
     approve_automatically: bool | None = Field(None, description="false waits for a person at Expoints.")
-    end_date: Date | None = Field(None, description="It closes the questionnaire.")
+    end_date: Date | None = Field(None, description="When the questionnaire closes.")
     send_time: TimeOfDay | None = Field(None, description="Not before this local time of day.")
     is_test: bool | None = Field(None, description="Kept out of the results; mail is sent all the same.")
     type_batch: TypeOfBatch | None = Field(
