@@ -10,12 +10,13 @@ import shutil
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from reconciler.commands.seeds import seeds_resolve, seeds_status
+from reconciler.commands.seeds import seeds_resolve, seeds_send, seeds_status
 from reconciler.errors import Exit, Refused
 from reconciler.sandbox import Variants
 from tests.commands.world import EVERYTHING, Screen, Terminal
@@ -195,6 +196,22 @@ def test_what_was_found_is_said_to_be_unsent_only_at_a_terminal_and_twice(world:
         assert world.apply().states == {"found": 2}
     resolve(world, sent=False, answer="yes\n")
     assert (world.apply().counts, len(world.mailed)) == ({"sent": 2}, 6)
+
+
+def test_what_was_found_is_sent_again_once_and_only_by_that_word(world: SeedWorld) -> None:
+    happen(world, *BEFORE_A_ROUND)
+    assert world.apply().states == {"found": 2}
+    send = partial(seeds_send, "smoke", yes=True)
+    assert world.call(partial(send, again=False)) is None
+    assert world.call(partial(send, again=True))["sent"][0]["sent"] == 2
+    assert (world.apply().states, len(world.mailed)) == ({"sent": 2}, 6)
+
+
+def test_letter_case_is_no_change(world: SeedWorld) -> None:
+    world.declare(JOHN, JANE, send="on_change")
+    world.apply()
+    world.declare(JOHN.replace("john", "John"), JANE, send="on_change")
+    assert (world.apply().states, world.mailed) == ({"sent": 2}, BOTH)
 
 
 def test_what_is_in_doubt_is_not_said_to_be_unsent_where_the_tenant_has_it(world: SeedWorld) -> None:
