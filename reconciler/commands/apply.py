@@ -52,7 +52,7 @@ from reconciler.journal.holding import is_dead, this_process
 from reconciler.journal.journal import ReadOnlyJournal
 from reconciler.planfile.files import PlanFile, read_plan
 from reconciler.render.json import across_document, report_document
-from reconciler.render.report import Applied, Planned, across_summary
+from reconciler.render.report import TargetReport, across_summary
 from reconciler.render.text import plan_text, report_text
 from reconciler.render.values import counted
 
@@ -227,7 +227,7 @@ def read_approval(
     return Approval(options.reviewed, files), replace(selection, within=within)
 
 
-def approve(approval: Approval, live: LiveSnapshot, seeds: SeedsPlan) -> Planned:
+def approve(approval: Approval, live: LiveSnapshot, seeds: SeedsPlan) -> TargetReport:
     """Return what of the plan that is made now is carried out, by what was reviewed."""
     session, memory = live.session, live.memory
     plan, declared = live.plan(), digests_of(session.seeds, session, session.workspace.settings.time_zone)
@@ -244,7 +244,7 @@ def approve(approval: Approval, live: LiveSnapshot, seeds: SeedsPlan) -> Planned
             gone = f"Reviewed, and done already or no longer wanted: {', '.join(map(visible, keys))}{hint}."
         seeds = seeds.reviewed(review)
     warnings = (*session.workspace.warnings, *memory.untrue)
-    return Planned(
+    return TargetReport(
         plan,
         seeds,
         live.since(),
@@ -259,8 +259,13 @@ def approve(approval: Approval, live: LiveSnapshot, seeds: SeedsPlan) -> Planned
 
 @contextmanager
 def execute(
-    session: Session, planned: Planned, command: str, lock: Lock, console: Console, expoints: ExpointsSession
-) -> Iterator[Applied]:
+    session: Session,
+    planned: TargetReport,
+    command: str,
+    lock: Lock,
+    console: Console,
+    expoints: ExpointsSession,
+) -> Iterator[TargetReport]:
     """Carry out a plan, in a run that the journal calls `command`; yield how it ended, to be printed inside.
 
     With nothing to be done no run begins, unless one that died is still to be ended. Where the journal could
@@ -274,7 +279,7 @@ def execute(
         return
     if planned.trouble is not None:
         raise planned.trouble
-    applied: Applied | None = None
+    applied: TargetReport | None = None
     with ExitStack() as deferral:
         try:
             with open_run(session, command, lock, console, planned.digests) as run:
@@ -304,14 +309,17 @@ def execute(
 
 
 def _applied(
-    planned: Planned, outcomes: Sequence[Outcome], notes: Sequence[str] = (), sent: Sequence[SendResult] = ()
-) -> Applied:
+    planned: TargetReport,
+    outcomes: Sequence[Outcome],
+    notes: Sequence[str] = (),
+    sent: Sequence[SendResult] = (),
+) -> TargetReport:
     """Return how everything ended: some done beside some that went wrong is partly applied."""
     exits = [exit_of_all(outcomes), *(end.exit for end in sent), *seeds_exits(planned.seeds)]
     done = any(one.result is Result.APPLIED for one in outcomes) or any(end.sent for end in sent)
     wrong = any(exit in (Exit.ERROR, Exit.UNAVAILABLE) for exit in exits)
     exit = Exit.gravest([*exits, *([Exit.PARTLY] if done and wrong else [])])
-    return Applied(planned, outcomes, notes, sent, exit)
+    return replace(planned, is_applied=True, outcomes=outcomes, notes=notes, sent=sent, exit=exit)
 
 
 def _found_creates(plan: Plan) -> list[tuple[LastWrite, int]]:
@@ -349,7 +357,7 @@ def _stop(engine: Run, console: Console) -> None:
 
 
 def _send_seeds(
-    planned: Planned, outcomes: Sequence[Outcome], run: OpenRun, engine: Run, expoints: ExpointsSession
+    planned: TargetReport, outcomes: Sequence[Outcome], run: OpenRun, engine: Run, expoints: ExpointsSession
 ) -> tuple[SeedsPlan, tuple[SendResult, ...]]:
     """Send what is due after the changes; return the plan by which it was done, and how each seed ended."""
     seeds = planned.seeds

@@ -41,7 +41,7 @@ from reconciler.render.values import FORMAT_VERSION, counted, diff_text
 
 if TYPE_CHECKING:
     from reconciler.expoints.seed import Seed
-    from reconciler.render.report import Applied
+    from reconciler.render.report import TargetReport
 
 # The models of seeds are imported in the functions that need them: `apply` imports this module too.
 
@@ -253,12 +253,12 @@ def _is(value: Json, text: str, normal: Callable[[Json], Json] = lambda value: v
     return any(value == one and type(value) is type(one) for one in map(normal, candidates(text)))
 
 
-def write_ids(applied: Applied, session: Session, console: Console) -> Applied:
+def write_ids(applied: TargetReport, session: Session, console: Console) -> TargetReport:
     """Write the ids of a run into the blocks of its target, all or none, and return how it ended then.
 
     What was applied stays applied: where the files cannot be edited, that is said, and the lines are printed.
     """
-    plan, target = applied.planned.plan, session.target.name
+    plan, target = applied.plan, session.target.name
     found = {change.key for change in plan.changes if change.adopted}
     ids = {one.key: one.id for one in plan.unchanged if one.adopted and one.id is not None}
     for outcome in applied.outcomes:

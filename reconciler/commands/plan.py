@@ -42,7 +42,7 @@ from reconciler.expoints.seed import Seed
 from reconciler.git import open_repository
 from reconciler.planfile.files import check_place, write_document
 from reconciler.render.json import across_document, plan_document, show_document
-from reconciler.render.report import Planned, across_summary
+from reconciler.render.report import TargetReport, across_summary
 from reconciler.render.text import plan_text, show_text
 from reconciler.render.values import json_text
 
@@ -101,7 +101,7 @@ def plan_across(
     return Exit.gravest([*(end.exit for end in ends), report.exit])
 
 
-def _plan_target(session: Session, options: PlanOptions, console: Console) -> Planned:
+def _plan_target(session: Session, options: PlanOptions, console: Console) -> TargetReport:
     with (
         snapshot(session, options.consent, options.since, console) as live,
         expoints_session(session, console) as expoints,
@@ -111,7 +111,7 @@ def _plan_target(session: Session, options: PlanOptions, console: Console) -> Pl
     exits = [*(blocked.exit for blocked in made.blocked), *seeds_exits(seeds)]
     exit = Exit.gravest([*exits, *([Exit.PENDING] if pending else [])])
     problems = (*session.workspace.warnings, *live.memory.untrue)
-    return Planned(made, seeds, since, problems, exit, session.places)
+    return TargetReport(made, seeds, since, problems, exit, session.places)
 
 
 def seeds_exits(plan: SeedsPlan) -> Iterator[Exit]:

@@ -26,7 +26,7 @@ from reconciler.errors import Exit, FilesInvalid, ReconcilerError, UsageError, d
 from reconciler.expoints.seed import Seed
 from reconciler.planfile.files import check_place, write_document
 from reconciler.problems import Problem
-from reconciler.render.report import Applied, Planned, Reported, Stopped, TargetEnd, problems_of
+from reconciler.render.report import Reported, Stopped, TargetEnd, TargetReport, problems_of
 from reconciler.render.values import harmless
 
 if TYPE_CHECKING:
@@ -165,7 +165,7 @@ def reporting(
     report.finish()
 
 
-TargetResult: TypeAlias = tuple[Exit, Planned | Applied | None]
+TargetResult: TypeAlias = tuple[Exit, TargetReport | None]
 """What a target means by itself, and what there is to report of it."""
 Visit: TypeAlias = Callable[[Workspace[Seed], Selection], TargetResult]
 """Plans or applies one target, and prints that."""

@@ -24,7 +24,7 @@ from reconciler.errors import Exit, Refused
 from reconciler.expoints.planning import SeedsPlan
 from reconciler.journal.entries import MAY_BE_DONE, Run, shown_accounts
 from reconciler.render.json import report_document
-from reconciler.render.report import Planned
+from reconciler.render.report import TargetReport
 from reconciler.render.text import plan_text, report_text
 from reconciler.render.values import counted
 
@@ -47,7 +47,7 @@ def restore(
     with open_session(selection, environment) as session:
         with remembered(session, console) as memory:
             made, notes = _plan_back(number, session, memory, Consent(recreate=recreate), console)
-        planned = Planned(made, digests=made.digests)
+        planned = TargetReport(made, digests=made.digests)
         text = plan_text(planned, paint=console.paint, verbose=console.verbose)
         console.show_before_asking("\n\n".join([*notes, text]))
         if not yes:

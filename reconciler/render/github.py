@@ -15,7 +15,7 @@ from urllib.parse import quote
 from msgspec import Struct
 
 from reconciler.problems import Place, Problem, Severity
-from reconciler.render.report import Applied, Planned, Reported
+from reconciler.render.report import Reported, TargetReport
 from reconciler.render.values import counted, harmless, shortened
 
 _SERVER = re.compile(r"https://[A-Za-z0-9.-]+(?::[0-9]{1,5})?")
@@ -109,8 +109,7 @@ def mask_lines(values: Iterable[str]) -> Iterator[str]:
 
 def outputs_text(reports: Sequence[Reported], exit_code: int) -> str:
     """Return the outputs of a step for the file of GitHub: numbers, and fingerprints for `--reviewed`."""
-    plans = [one.planned if isinstance(one, Applied) else one for one in reports]
-    made = [one for one in plans if isinstance(one, Planned)]
+    made = [one for one in reports if isinstance(one, TargetReport)]
     values = {
         "changes": sum(len(one.plan.changes) for one in made),
         "resets": sum(one.plan.resets for one in made),

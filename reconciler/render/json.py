@@ -12,12 +12,12 @@ from reconciler.engine.plan import Since
 from reconciler.errors import Exit
 from reconciler.expoints.planning import SeedsPlan
 from reconciler.expoints.recipients import RecipientState, SeedStatus, SendResult
-from reconciler.render.report import Applied, Planned, TargetEnd, entry_of, summary_of
+from reconciler.render.report import TargetEnd, TargetReport, entry_of, summary_of
 from reconciler.render.text import seed_notes
 from reconciler.render.values import FORMAT_VERSION, Document, problem_document
 
 
-def plan_document(planned: Planned) -> Document:
+def plan_document(planned: TargetReport) -> Document:
     """Return a plan with its checksum; of fields those that a change touches, keeps or refuses."""
     plan, seeds, since = planned.plan, planned.seeds, planned.since
     kind, limits = plan.account.kind, plan.scope.limits
@@ -39,7 +39,7 @@ def plan_document(planned: Planned) -> Document:
         "limits": {"resets": limits.resets, "deletes": limits.deletes, "updates": updates},
         "selection": [{"only": [*one.only], "exclude": [*one.exclude]} for one in plan.scope.parts],
         "fingerprint": planned.fingerprint,
-        "summary": dict(planned.summary),
+        "summary": dict(planned.plan_summary),
         "changes": [_change(kind, change, since) for change in plan.changes],
         "blocked": [
             {
@@ -124,11 +124,11 @@ def _field(kind: Kind, view: FieldView) -> Document:
     }
 
 
-def report_document(applied: Applied) -> Document:
+def report_document(applied: TargetReport) -> Document:
     """Return the plan and how each of its changes ended."""
     return {
         "format_version": FORMAT_VERSION,
-        "plan": plan_document(applied.planned),
+        "plan": plan_document(applied),
         "summary": dict(applied.summary),
         "customers_sent": applied.customers_sent,
         "customers_in_doubt": applied.customers_in_doubt,
@@ -157,7 +157,7 @@ def across_document(ends: Sequence[TargetEnd], verb: str) -> Document:
     targets = []
     for end in ends:
         one = end.report
-        document = report_document(one) if isinstance(one, Applied) else plan_document(one) if one else None
+        document = (report_document if one.is_applied else plan_document)(one) if one else None
         about = {"exit_code": int(end.exit), "error": end.error or None, "note": end.note}
         targets.append({"target": end.target, **about, name: document})
     document = {
@@ -167,7 +167,7 @@ def across_document(ends: Sequence[TargetEnd], verb: str) -> Document:
         "exit_code": int(Exit.gravest(end.exit for end in ends)),
     }
     if verb != "plan":
-        reports = [end.report for end in ends if isinstance(end.report, Applied)]
+        reports = [end.report for end in ends if end.report and end.report.is_applied]
         document["customers_sent"] = sum(one.customers_sent for one in reports)
         document["customers_in_doubt"] = sum(one.customers_in_doubt for one in reports)
     return document
@@ -190,7 +190,7 @@ def show_document(plan: Plan, declared: Declared) -> Document:
             }
             for view in entry_of(plan)[1]
         ],
-        "plan": plan_document(Planned(plan)),
+        "plan": plan_document(TargetReport(plan)),
     }
 
 

@@ -18,11 +18,10 @@ from msgspec.structs import replace
 
 from reconciler.engine.change import Blocked, Change
 from reconciler.engine.outcome import Outcome, Result
-from reconciler.errors import Exit
 from reconciler.expoints.recipients import SeedPlan
 from reconciler.expoints.seed import masked
 from reconciler.problems import Problem
-from reconciler.render.report import MEANINGS, Applied, Planned, Reported, Stopped, in_order, summary_line
+from reconciler.render.report import MEANINGS, Reported, Stopped, TargetReport, in_order, summary_line
 from reconciler.render.text import (
     MAIL_IS_SENT,
     adoption_line,
@@ -221,13 +220,7 @@ def marker(verb: str, target: str) -> str:
 
 
 def _parts(reported: Reported) -> Iterator[Part]:
-    verb = (
-        reported.verb
-        if isinstance(reported, Stopped)
-        else "plan"
-        if isinstance(reported, Planned)
-        else "apply"
-    )
+    verb = reported.verb if isinstance(reported, Stopped) else "apply" if reported.is_applied else "plan"
     where = f" {'of' if verb == 'plan' else 'to'} {_name(reported.target)}" if reported.target else ""
     yield marker(verb, reported.target)
     if isinstance(reported, Stopped):
@@ -238,15 +231,14 @@ def _parts(reported: Reported) -> Iterator[Part]:
             yield _alert("CAUTION", [f"**Exit {int(reported.exit)}:** {_sentence(reported.error)}"])
             yield _problems(reported.problems)
         return
-    planned = reported.planned if isinstance(reported, Applied) else reported
     yield f"### {verb.capitalize()}{where}"
-    yield from _head(planned, reported.exit)
-    yield from _end_parts(reported) if isinstance(reported, Applied) else _plan_parts(planned)
+    yield from _head(reported)
+    yield from _end_parts(reported) if reported.is_applied else _plan_parts(reported)
     yield f"**{prose(summary_line([reported], verb))}**"
-    yield f"Fingerprint {code(planned.fingerprint)}"
+    yield f"Fingerprint {code(reported.fingerprint)}"
 
 
-def _head(planned: Planned, exit: Exit) -> Iterator[str]:
+def _head(planned: TargetReport) -> Iterator[str]:
     since, loosened = planned.since, planned.loosened
     if since and loosened:
         lines = [f"**Guardrails allow more than at** {_name(since.ref)}:"]
@@ -258,8 +250,8 @@ def _head(planned: Planned, exit: Exit) -> Iterator[str]:
             lines.append(f"- and {len(loosened) - _MOST_LOOSENED} more")
         yield _alert("WARNING", lines)
     yield "  \n".join(_sentence(line) for line in header_text(planned.plan.scope).splitlines())
-    if exit in MEANINGS:
-        yield _alert("CAUTION", [f"**Exit {int(exit)}:** {MEANINGS[exit]}."])
+    if planned.exit in MEANINGS:
+        yield _alert("CAUTION", [f"**Exit {int(planned.exit)}:** {MEANINGS[planned.exit]}."])
     yield _sentence(since.note) if since else ""
 
 
@@ -268,7 +260,7 @@ def _alert(kind: str, lines: Sequence[str]) -> str:
     return "\n".join(f"> {line}" for line in [f"[!{kind}]", *lines])
 
 
-def _plan_parts(planned: Planned) -> Iterator[Part]:
+def _plan_parts(planned: TargetReport) -> Iterator[Part]:
     plan, since = planned.plan, planned.since
     kind = plan.account.kind
     yield _resets(planned)
@@ -294,7 +286,7 @@ def _plan_parts(planned: Planned) -> Iterator[Part]:
     yield _problems(planned.problems)
 
 
-def _resets(planned: Planned) -> Group:
+def _resets(planned: TargetReport) -> Group:
     texts, short = [], []
     for change in (one for one in planned.plan.changes if one.resets):
         before = "" if planned.is_caused(change) else " (pending before)"
@@ -325,7 +317,7 @@ def _group(heading: str, folds: Sequence[Fold], *, is_grave: bool = False) -> Gr
     return Group(heading, texts, "resource", short=lines, is_grave=is_grave)
 
 
-def _change(planned: Planned, change: Change) -> Fold:
+def _change(planned: TargetReport, change: Change) -> Fold:
     symbol, (what, name) = sign_of(change), _what(change)
     resets = f"↺ {counted(len(change.resets), 'field')} reset" if change.resets else ""
     return _fold(
@@ -341,7 +333,7 @@ def _what(change: Change) -> tuple[str, str]:
     return (f"{action} id {live.id}", f" {element(shortened(live.name))}") if live else (action, "")
 
 
-def _change_body(planned: Planned, change: Change | None) -> list[str]:
+def _change_body(planned: TargetReport, change: Change | None) -> list[str]:
     if change is None:
         return []
     found = [f"Found by its name; to keep it: {code(adoption_line(change))}"] if change.adopted else []
@@ -349,7 +341,7 @@ def _change_body(planned: Planned, change: Change | None) -> list[str]:
     return [*found, *([fenced(lines, "diff")] if lines else [])]
 
 
-def _blocked(planned: Planned, blocked: Blocked) -> Fold:
+def _blocked(planned: TargetReport, blocked: Blocked) -> Fold:
     change, why, symbol = blocked.change, blocked.why, sign_of(blocked)
     before = "" if planned.is_caused(blocked) else " (so before)"
     what = f"{''.join(_what(change))}, {why}" if change else why
@@ -362,7 +354,7 @@ def _blocked(planned: Planned, blocked: Blocked) -> Fold:
     )
 
 
-def _seed(planned: Planned, seed: SeedPlan) -> str:
+def _seed(planned: TargetReport, seed: SeedPlan) -> str:
     remark = " (pending before)" if seed.to_send and not planned.is_caused(seed) else ""
     symbol, what = seed_title(seed)
     lines = [f"- {sign + ' ' if sign else ''}{_sentence(text)}" for sign, text in seed_lines(seed)]
@@ -388,10 +380,10 @@ def _problems(problems: Sequence[Problem]) -> Group:
     return Group("#### Problems in the files", items, "problem", "\n")
 
 
-def _end_parts(applied: Applied) -> Iterator[Part]:
-    right, wrong, changes, planned = list[Fold](), list[Fold](), applied.changes, applied.planned
+def _end_parts(applied: TargetReport) -> Iterator[Part]:
+    right, wrong, changes = list[Fold](), list[Fold](), applied.changes
     for outcome in applied.outcomes:
-        fold = _outcome(planned, outcome, changes.get(outcome.key))
+        fold = _outcome(applied, outcome, changes.get(outcome.key))
         (right if outcome.result is Result.APPLIED else wrong).append(fold)
     yield _group("#### Needs a look", wrong, is_grave=True)
     yield _group("#### Applied", right)
@@ -401,17 +393,17 @@ def _end_parts(applied: Applied) -> Iterator[Part]:
         items = "".join(f"\n  - {_sentence(note)}" for note in notes)
         sent.append(f"- {symbol} {code(end.key)} {counts}{items}")
     yield Group("#### Seeds", sent, "seed", "\n")
-    yield Group("#### Seeds that were not sent", [_seed(planned, seed) for seed in applied.held], "seed")
-    yield f"! {_sentence(planned.seeds_trouble)}" if planned.seeds_trouble else ""
+    yield Group("#### Seeds that were not sent", [_seed(applied, seed) for seed in applied.held], "seed")
+    yield f"! {_sentence(applied.seeds_trouble)}" if applied.seeds_trouble else ""
     ids = [f"- {code(key)}: id {id}" for key, id in applied.ids_written.items()]
     yield Group("#### Written into the files", ids, "id", "\n")
     to_write = [f"- {code(line.where)}: {code(line.text)}" for line in applied.lines]
     yield Group("#### To write into the files", to_write, "line", "\n")
     yield Group("", [_sentence(note) for note in applied.notes], "note")
-    yield _problems(planned.problems)
+    yield _problems(applied.problems)
 
 
-def _outcome(planned: Planned, outcome: Outcome, change: Change | None) -> Fold:
+def _outcome(planned: TargetReport, outcome: Outcome, change: Change | None) -> Fold:
     symbol = sign_of(outcome)
     id = f"id {outcome.id} " if outcome.id is not None else ""
     what = f"{outcome.action.value} {id}" if outcome.action else id

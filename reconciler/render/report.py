@@ -29,8 +29,8 @@ MEANINGS = {
 """What an exit code other than 0 or 2 means, as the rest of a sentence."""
 
 
-class Planned(Struct, frozen=True):
-    """A plan of one target, split by `since` if asked for, with the warnings about the files.
+class TargetReport(Struct, frozen=True):
+    """What is reported of one target: its plan, split by `since` if asked for, and how it ended if applied.
 
     For an apply, all that was not reviewed is marked in it, and `digests` are of what is carried out.
     """
@@ -45,6 +45,11 @@ class Planned(Struct, frozen=True):
     review: Review | None = None  # `None` where all of it is meant
     gone: str = ""  # what was reviewed and is not to be done any more, as a sentence
     trouble: ReconcilerError | None = None  # why the journal cannot be read: nothing is carried out
+    is_applied: bool = False  # whether the plan was carried out; what follows is empty before
+    outcomes: Sequence[Outcome] = ()
+    notes: Sequence[str] = ()
+    sent: Sequence[SendResult] = ()
+    ids_written: Mapping[str, int] = field(default_factory=dict)  # key → the id that the files have learned
 
     @property
     def target(self) -> str:
@@ -80,7 +85,15 @@ class Planned(Struct, frozen=True):
 
     @property
     def summary(self) -> Counter[str]:
-        """The figures of the summary line, in the order of the JSON document."""
+        """How many changes ended in each way; before they are carried out, what is planned."""
+        if not self.is_applied:
+            return self.plan_summary
+        ends = [outcome.result for outcome in self.outcomes]
+        return Counter({result.name.lower(): ends.count(result) for result in Result})
+
+    @property
+    def plan_summary(self) -> Counter[str]:
+        """The figures of the plan's summary line, in the order of the JSON document."""
         plan, seeds = self.plan, self.seeds
         return Counter(
             create=plan.count(Action.CREATE),
@@ -94,39 +107,17 @@ class Planned(Struct, frozen=True):
             customers_to_send=seeds.customers,
         )
 
-
-class Applied(Struct, frozen=True):
-    """How everything ended on one target. `planned` is what was carried out, without an exit of its own."""
-
-    planned: Planned
-    outcomes: Sequence[Outcome]
-    notes: Sequence[str] = ()
-    sent: Sequence[SendResult] = ()
-    exit: Exit = Exit.DONE
-    ids_written: Mapping[str, int] = field(default_factory=dict)  # key → the id that the files have learned
-
-    @property
-    def target(self) -> str:
-        """The target that was written to."""
-        return self.planned.target
-
     @property
     def held(self) -> Sequence[SeedPlan]:
         """The seeds that nothing was sent of although a person should know of them: blocked, or in doubt."""
         tried = {end.key for end in self.sent}
-        seeds = (seed for seed in self.planned.seeds.seeds if seed.seed.key not in tried)
+        seeds = (seed for seed in self.seeds.seeds if seed.seed.key not in tried)
         return [seed for seed in seeds if seed.blocks or seed.count(RecipientState.IN_DOUBT)]
 
     @property
     def lines(self) -> Sequence[Line]:
         """The lines worth writing into the files, each once."""
         return [*dict.fromkeys(line for outcome in self.outcomes for line in outcome.lines)]
-
-    @property
-    def summary(self) -> Counter[str]:
-        """How many changes ended in each way."""
-        ends = [outcome.result for outcome in self.outcomes]
-        return Counter({result.name.lower(): ends.count(result) for result in Result})
 
     @property
     def customers_sent(self) -> int:
@@ -136,15 +127,14 @@ class Applied(Struct, frozen=True):
     @property
     def customers_in_doubt(self) -> int:
         """Of how many customers it is unknown whether they were sent: by this run, or one before."""
-        before = sum(seed.count(RecipientState.IN_DOUBT) for seed in self.planned.seeds.seeds)
+        before = sum(seed.count(RecipientState.IN_DOUBT) for seed in self.seeds.seeds)
         return before + sum(end.in_doubt for end in self.sent)
 
     @property
     def changes(self) -> Mapping[str, Change]:
         """Key → what was carried out; of what was blocked, the change that it would have been."""
-        plan = self.planned.plan
-        blocked = {one.key: one.change for one in plan.blocked if one.change}
-        return blocked | {change.key: change for change in plan.changes}
+        blocked = {one.key: one.change for one in self.plan.blocked if one.change}
+        return blocked | {change.key: change for change in self.plan.changes}
 
 
 class Stopped(Struct, frozen=True):
@@ -166,7 +156,7 @@ class Stopped(Struct, frozen=True):
         return cls(verb, target, text, Exit.ERROR, is_underway=True)
 
 
-Reported: TypeAlias = Planned | Applied | Stopped
+Reported: TypeAlias = TargetReport | Stopped
 
 
 class TargetEnd(Struct, frozen=True):
@@ -174,7 +164,7 @@ class TargetEnd(Struct, frozen=True):
 
     target: str
     exit: Exit
-    report: Planned | Applied | None = None
+    report: TargetReport | None = None
     error: str = ""
     note: str = ""
 
@@ -194,34 +184,32 @@ def in_order(reports: Sequence[Reported]) -> Sequence[Reported]:
 
 def problems_of(reports: Sequence[Reported]) -> list[Problem]:
     """Return what is to be shown on lines of the files, each once, whatever targets it was found for."""
-    plans = [one.planned if isinstance(one, Applied) else one for one in reports]
-    found = [problem for one in plans if isinstance(one, Planned) for problem in one.loosened]
-    found += [problem for one in plans for problem in one.problems]
+    found = [problem for one in reports if isinstance(one, TargetReport) for problem in one.loosened]
+    found += [problem for one in reports for problem in one.problems]
     for one in reports:
         if isinstance(one, Stopped):
             continue
-        planned, where = one.planned if isinstance(one, Applied) else one, f"on target {one.target}: "
-        places = planned.places
-        if isinstance(one, Applied):
+        places, where = one.places, f"on target {one.target}: "
+        if one.is_applied:
             for end in one.outcomes:
                 if end.result is not Result.APPLIED and end.key in places:
                     code = end.result.value.replace(" ", "-")
                     found.append(Problem(code, places[end.key], end.key, f"{where}{end.reason}"))
         else:
-            for left in planned.plan.blocked:
-                severity = Severity.ERROR if planned.is_caused(left) else Severity.WARNING
+            for left in one.plan.blocked:
+                severity = Severity.ERROR if one.is_caused(left) else Severity.WARNING
                 found += [
                     Problem(b.code, places[left.key], left.key, f"{where}{b.message}", severity=severity)
                     for b in left.blocks
                     if left.key in places
                 ]
-        for seed in planned.seeds.seeds:
+        for seed in one.seeds.seeds:
             for b in seed.blocks:
                 found.append(Problem(b.code, seed.seed.place, seed.seed.key, f"{where}{b.message}"))
     return [*dict.fromkeys(found)]
 
 
-def summary_of(reports: Iterable[Planned | Applied]) -> Counter[str]:
+def summary_of(reports: Iterable[TargetReport]) -> Counter[str]:
     """Return the figures of all summaries together."""
     sums = Counter[str]()
     for one in reports:
@@ -229,7 +217,7 @@ def summary_of(reports: Iterable[Planned | Applied]) -> Counter[str]:
     return sums
 
 
-def summary_line(reports: Sequence[Planned | Applied], verb: str, title: str = "") -> str:
+def summary_line(reports: Sequence[TargetReport], verb: str, title: str = "") -> str:
     """Return the last line of a plan or a report, or of several under a title. It is stable: scripts read it.
 
     `verb` is `plan`, or anything else for what was carried out; `reports` are of that alone.
@@ -243,28 +231,26 @@ def summary_line(reports: Sequence[Planned | Applied], verb: str, title: str = "
             f"{sums['blocked']} blocked, {sums['unchanged']} unchanged; "
             f"{seeds} to send ({counted(sums['customers_to_send'], 'customer')}){kept_back}."
         )
-    ends = [one for one in reports if isinstance(one, Applied)]
-    blocked = sum(left.why == "blocked" for one in ends for left in one.planned.plan.blocked)
+    blocked = sum(left.why == "blocked" for one in reports for left in one.plan.blocked)
     of_these, in_doubt = (
         f" ({blocked} blocked)" if blocked else "",
-        sum(one.customers_in_doubt for one in ends),
+        sum(one.customers_in_doubt for one in reports),
     )
     return (
         f"{title or 'Applied'}: {sums['applied']} changed, {sums['failed']} failed, {sums['stale']} stale, "
         f"{sums['skipped']} skipped{of_these}, {sums['in_doubt']} in doubt; "
-        f"{counted(sum(one.customers_sent for one in ends), 'customer')} sent"
+        f"{counted(sum(one.customers_sent for one in reports), 'customer')} sent"
         f"{f', {in_doubt} in doubt' if in_doubt else ''}{kept_back}."
     )
 
 
-def _kept_back(reports: Sequence[Planned | Applied]) -> str:
+def _kept_back(reports: Sequence[TargetReport]) -> str:
     """Return how many seeds and customers the tenant refused, and how many apply keeps away from."""
     refused, blocked = list[int](), list[int]()
     for one in reports:
-        planned, sent = (one.planned, one.sent) if isinstance(one, Applied) else (one, ())
-        refused += [end.refused for end in sent if end.refused]
-        kept = {end.key: end.found for end in sent}
-        for seed in planned.seeds.seeds:
+        refused += [end.refused for end in one.sent if end.refused]
+        kept = {end.key: end.found for end in one.sent}
+        for seed in one.seeds.seeds:
             waiting = seed.count(RecipientState.PENDING) + seed.count(RecipientState.CHANGED)
             found = seed.count(RecipientState.FOUND) if seed.is_found else 0
             kept[seed.seed.key] = kept.get(seed.seed.key, 0) + (waiting if seed.blocks else 0) + found
@@ -279,5 +265,5 @@ def _kept_back(reports: Sequence[Planned | Applied]) -> str:
 def across_summary(ends: Sequence[TargetEnd], verb: str) -> str:
     """Return the summary line of a `plan` or an `apply` over several targets."""
     errors = sum(bool(end.error) for end in ends)
-    reports = [end.report for end in ends if isinstance(end.report, Planned if verb == "plan" else Applied)]
+    reports = [end.report for end in ends if end.report and end.report.is_applied is (verb != "plan")]
     return summary_line(reports, verb, f"Over {counted(len(ends), 'target')} ({errors} in error)")

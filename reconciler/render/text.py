@@ -20,7 +20,7 @@ from reconciler.engine.outcome import Outcome, Result
 from reconciler.expoints.planning import SeedsPlan, moment_text
 from reconciler.expoints.recipients import RecipientState, SeedPlan, SeedStatus, SendResult
 from reconciler.expoints.seed import Send
-from reconciler.render.report import Applied, Planned, entry_of, summary_line
+from reconciler.render.report import TargetReport, entry_of, summary_line
 from reconciler.render.values import (
     PLAIN,
     Paint,
@@ -68,7 +68,7 @@ _DRIFT: dict[Drift | None, str] = {
 """What brought a difference about; nothing is said where that is unknown."""
 
 
-def plan_text(planned: Planned, *, paint: Paint = PLAIN, verbose: bool = False) -> str:
+def plan_text(planned: TargetReport, *, paint: Paint = PLAIN, verbose: bool = False) -> str:
     """Return the whole plan: guardrails first, then what differs, by its cause if `since` is known."""
     plan, seeds, since = planned.plan, planned.seeds, planned.since
     loosened = [
@@ -108,7 +108,7 @@ def _titled(title: str, lines: Sequence[str]) -> str:
     return "\n".join([title, *lines]) if lines else ""
 
 
-def _by_cause(planned: Planned, ref: str, note: str, paint: Paint) -> Iterator[str]:
+def _by_cause(planned: TargetReport, ref: str, note: str, paint: Paint) -> Iterator[str]:
     """Yield what the change of the files causes, then what was there before, each under its heading."""
     plan, seeds = planned.plan, planned.seeds
     yield note[:1].upper() + note[1:]
@@ -291,7 +291,7 @@ def remarks(plan: Plan) -> Iterator[str]:
         )
 
 
-def report_text(applied: Applied, *, paint: Paint = PLAIN) -> str:
+def report_text(applied: TargetReport, *, paint: Paint = PLAIN) -> str:
     """Return how every change ended, the lines worth writing, and the summary line last."""
     outcomes = []
     for outcome in applied.outcomes:

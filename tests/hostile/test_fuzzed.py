@@ -36,7 +36,7 @@ from reconciler.journal.entries import Line
 from reconciler.journal.journal import ReadOnlyJournal, read_journal
 from reconciler.journal.sqlite import SqliteLog
 from reconciler.render.history import history_document, history_text, run_document, run_text
-from reconciler.render.report import Planned
+from reconciler.render.report import TargetReport
 from reconciler.render.text import plan_text
 from reconciler.render.values import json_text, problem_document, problems_text
 from reconciler.sandbox.seeding import CONFIGS as STORED
@@ -470,7 +470,7 @@ def test_a_journal_ends_in_a_sentence(bench: Bench) -> None:
                     bench.session, memory_in(bench.session, past), RESETS, bench.console
                 ).plan()
                 seeds = bench.tenant.plan(past) if rng.random() < 0.2 else SeedsPlan()
-                assert_harmless(plan_text(Planned(made, seeds)))
+                assert_harmless(plan_text(TargetReport(made, seeds)))
 
     fuzz(36, numbered, lambda rng: read(lambda: look(rng, altered(rng, lines))))
 

@@ -14,7 +14,7 @@ from reconciler.expoints.planning import SeedsPlan
 from reconciler.expoints.recipients import Recipient, SeedPlan, SendResult
 from reconciler.expoints.seed import Seed, SeedCustomer
 from reconciler.problems import Place, Problem
-from reconciler.render.report import Applied, Planned, Stopped
+from reconciler.render.report import Stopped, TargetReport
 from tests.engine.toys import account, declared, live
 
 ADDRESS = "jane.do@example.com"
@@ -49,7 +49,7 @@ def seeds(text: str = "smoke", customers: int = 2) -> SeedsPlan:
     return SeedsPlan((SeedPlan(seed, recipients, (), (text,), "0" * 64),), account=text)
 
 
-def planned(text: str = "Robot", *, changes: int = 2, blocked: int = 1, split: bool = True) -> Planned:
+def planned(text: str = "Robot", *, changes: int = 2, blocked: int = 1, split: bool = True) -> TargetReport:
     """A plan with something of everything."""
     made = tuple(change(number, text) for number in range(1, changes + 1))
     left = tuple(
@@ -59,14 +59,14 @@ def planned(text: str = "Robot", *, changes: int = 2, blocked: int = 1, split: b
     plan = Plan(Scope(text, text), account(), made, left, unmanaged=(live({"Name": text}, id=99),))
     digests, loosened = frozenset(one.digest for one in made[1:]), (problem(text),)
     since = Since(text, "0" * 40, digests, note=text, loosened=loosened)
-    return Planned(plan, seeds(text), since if split else None, (problem(text),), Exit.REFUSED)
+    return TargetReport(plan, seeds(text), since if split else None, (problem(text),), Exit.REFUSED)
 
 
 def problem(text: str) -> Problem:
     return Problem("unknown-key", Place(f"{text}.yaml", 3, 4), text, text, text)
 
 
-def applied(text: str = "Robot") -> Applied:
+def applied(text: str = "Robot") -> TargetReport:
     """An apply of which every change ended otherwise."""
     results = [*Result]
     plan = replace(planned(text).plan, changes=tuple(change(n, text) for n in range(len(results))))
@@ -74,14 +74,15 @@ def applied(text: str = "Robot") -> Applied:
         Outcome(one.key, one.action, result, text, (text,), (Line(text, text),), one.id)
         for one, result in zip(plan.changes, results, strict=True)
     )
-    whole = Planned(plan, seeds(text), problems=(problem(text),))
+    whole = TargetReport(plan, seeds(text), problems=(problem(text),))
     sent = (SendResult(f"customer_seeds.{text}", 1, 1, 1, (text,)),)
-    return Applied(whole, outcomes, (text,), sent, Exit.IN_DOUBT)
+    ended = replace(whole, is_applied=True, outcomes=outcomes, notes=(text,), sent=sent)
+    return replace(ended, exit=Exit.IN_DOUBT)
 
 
 def stopped(text: str = "no") -> Stopped:
     return Stopped("plan", text, text, Exit.ERROR, (problem(text),))
 
 
-def in_trouble(text: str) -> Planned:
+def in_trouble(text: str) -> TargetReport:
     return replace(planned(text), seeds=SeedsPlan(trouble=Refused(text)))

@@ -27,7 +27,7 @@ from reconciler.render.markdown import (
     marker,
     prose,
 )
-from reconciler.render.report import Applied, Reported, Stopped
+from reconciler.render.report import Reported, Stopped
 from reconciler.render.values import harmless
 from tests.engine.toys import live
 from tests.hostile.fuzzing import HARMFUL, share
@@ -143,7 +143,7 @@ def test_what_was_blocked_and_what_was_not_sent_is_in_how_it_ended() -> None:
     (seed,) = made.seeds.seeds
     seeds = SeedsPlan((replace(seed, blocks=(Block("opted-out", "wants no more mail"),)),))
     outcomes = (Outcome("toys.b1Robot", Action.UPDATE, Result.SKIPPED, "blocked"),)
-    end = Applied(replace(made, seeds=seeds), outcomes)
+    end = replace(made, seeds=seeds, is_applied=True, outcomes=outcomes)
     page = markdown([end])
     assert "#### Seeds that were not sent" in page
     assert "- ! wants no more mail" in page

@@ -28,7 +28,7 @@ from reconciler.expoints.recipients import SeedPlan
 from reconciler.expoints.seed import masked
 from reconciler.problems import Place, Problem
 from reconciler.render.github import Links
-from reconciler.render.report import MEANINGS, Applied, Planned, Reported, Stopped, in_order, summary_line
+from reconciler.render.report import MEANINGS, Reported, Stopped, TargetReport, in_order, summary_line
 from reconciler.render.text import (
     MAIL_IS_SENT,
     adoption_line,
@@ -119,9 +119,7 @@ class Card(Struct, frozen=True):
 def page_of(reports: Sequence[Reported], links: Links) -> Document:
     """Return what a page over targets says, as its template takes it."""
     sections = [_section(one, links) for one in in_order(reports)]
-    is_apply = any(
-        isinstance(one, Applied) or (isinstance(one, Stopped) and one.verb == "apply") for one in reports
-    )
+    is_apply = any(one.verb == "apply" if isinstance(one, Stopped) else one.is_applied for one in reports)
     cards = [card for section in sections for group in section["groups"] for card in group["cards"]]
     figures = Counter[tuple[str, str]]()
     for section in sections:
@@ -143,26 +141,26 @@ def page_of(reports: Sequence[Reported], links: Links) -> Document:
 
 def _section(reported: Reported, links: Links) -> Document:
     """Return all that is said of one target; a part that there is nothing to say of is empty."""
-    planned, exit = reported.planned if isinstance(reported, Applied) else reported, int(reported.exit)
-    if isinstance(planned, Stopped):
-        alert = harmless(f"{'' if planned.is_underway else f'Exit {exit}: '}{planned.error}")
+    exit = int(reported.exit)
+    if isinstance(reported, Stopped):
+        alert = harmless(f"{'' if reported.is_underway else f'Exit {exit}: '}{reported.error}")
     else:
         alert = f"Exit {exit}: {MEANINGS[reported.exit]}." if reported.exit in MEANINGS else ""
     section: Document = {
         "target": harmless(reported.target),
         "alert": alert,
-        "problems": [_problem(one, links) for one in planned.problems],
+        "problems": [_problem(one, links) for one in reported.problems],
         **dict.fromkeys(("summary", "fingerprint"), ""),
         **dict.fromkeys(("lines", "loosened", "groups", "notes", "unmanaged", "to_write", "figures"), ()),
     }
-    if isinstance(planned, Stopped):
+    if isinstance(reported, Stopped):
         return section
     section |= {
-        "lines": header_text(planned.plan.scope).splitlines(),
-        "loosened": [_problem(one, links) for one in planned.loosened],
-        "fingerprint": planned.fingerprint,
+        "lines": header_text(reported.plan.scope).splitlines(),
+        "loosened": [_problem(one, links) for one in reported.loosened],
+        "fingerprint": reported.fingerprint,
     }
-    return section | (_end(reported, links) if isinstance(reported, Applied) else _plan(planned, links))
+    return section | (_end(reported, links) if reported.is_applied else _plan(reported, links))
 
 
 def _problem(problem: Problem, links: Links) -> Document:
@@ -188,7 +186,7 @@ def _group(heading: str, cards: Sequence[Card], remark: str = "") -> Document:
     return {"heading": heading, "cards": cards, "remark": remark, "is_long": is_long}
 
 
-def _plan(planned: Planned, links: Links) -> Document:
+def _plan(planned: TargetReport, links: Links) -> Document:
     """Return what there is to say of a plan."""
     plan, seeds, since = planned.plan, planned.seeds, planned.since
     caused, before = (
@@ -233,18 +231,18 @@ def _plan(planned: Planned, links: Links) -> Document:
     }
 
 
-def _end(applied: Applied, links: Links) -> Document:
+def _end(applied: TargetReport, links: Links) -> Document:
     """Return what there is to say of how everything ended."""
-    planned, ends, doubtful = applied.planned, applied.summary, applied.customers_in_doubt
+    ends, doubtful = applied.summary, applied.customers_in_doubt
     right, wrong, changes = list[Card](), list[Card](), applied.changes
     for outcome in applied.outcomes:
-        card = _ended(planned, outcome, changes.get(outcome.key), links)
+        card = _ended(applied, outcome, changes.get(outcome.key), links)
         (right if outcome.result is Result.APPLIED else wrong).append(card)
     sent = []
     for end in applied.sent:
         symbol, what, texts = sent_parts(end)
         action = "in-doubt" if end.in_doubt else "sent" if end.sent else "held"
-        card = _card(planned, end.key, links, symbol=symbol, action=action, what=what)
+        card = _card(applied, end.key, links, symbol=symbol, action=action, what=what)
         sent.append(replace(card, notes=[harmless(note) for note in texts], is_open=bool(texts)))
     ids = [f"Written into the files: {key}: id {id}" for key, id in applied.ids_written.items()]
     return {
@@ -252,9 +250,9 @@ def _end(applied: Applied, links: Links) -> Document:
             _group("Needs a look", wrong),
             _group("Applied", right),
             _group("Seeds", sent),
-            _group("Seeds that were not sent", [_seed(planned, one, links) for one in applied.held]),
+            _group("Seeds that were not sent", [_seed(applied, one, links) for one in applied.held]),
         ],
-        "notes": [harmless(note) for note in (planned.seeds_trouble, *applied.notes, *ids) if note],
+        "notes": [harmless(note) for note in (applied.seeds_trouble, *applied.notes, *ids) if note],
         "to_write": [(harmless(line.where), harmless(line.text)) for line in applied.lines],
         "summary": harmless(summary_line([applied], "apply")),
         "figures": [
@@ -269,14 +267,14 @@ def _end(applied: Applied, links: Links) -> Document:
     }
 
 
-def _card(planned: Planned, key: str, links: Links, **members: Any) -> Card:
+def _card(planned: TargetReport, key: str, links: Links, **members: Any) -> Card:
     """Return a card with the place at which its key is declared, if any."""
     place = planned.places.get(key)
     spot = _spot(place, links) if place else None
     return Card(**{"key": harmless(key), "target": harmless(planned.target), "spot": spot, **members})
 
 
-def _change(planned: Planned, change: Change, links: Links) -> Card:
+def _change(planned: TargetReport, change: Change, links: Links) -> Card:
     live, kind = change.live, planned.plan.account.kind
     rows = [*_rows(planned, change.fields, links)]
     for path in carried_names(kind, change):
@@ -301,7 +299,7 @@ def _change(planned: Planned, change: Change, links: Links) -> Card:
     )
 
 
-def _blocked(planned: Planned, blocked: Blocked, links: Links) -> Card:
+def _blocked(planned: TargetReport, blocked: Blocked, links: Links) -> Card:
     change, why = blocked.change, "" if blocked.why == "blocked" else f" · {blocked.why}"
     empty = {"symbol": "", "action": "", "what": ""}
     card = _change(planned, change, links) if change else _card(planned, blocked.key, links, **empty)
@@ -317,7 +315,7 @@ def _blocked(planned: Planned, blocked: Blocked, links: Links) -> Card:
     )
 
 
-def _ended(planned: Planned, outcome: Outcome, change: Change | None, links: Links) -> Card:
+def _ended(planned: TargetReport, outcome: Outcome, change: Change | None, links: Links) -> Card:
     action = outcome.action.value if outcome.action else ""
     empty = {"symbol": "", "action": "", "what": action}
     card = _change(planned, change, links) if change else _card(planned, outcome.key, links, **empty)
@@ -332,7 +330,7 @@ def _ended(planned: Planned, outcome: Outcome, change: Change | None, links: Lin
     )
 
 
-def _seed(planned: Planned, plan: SeedPlan, links: Links) -> Card:
+def _seed(planned: TargetReport, plan: SeedPlan, links: Links) -> Card:
     symbol, what = seed_title(plan)
     lines = [(sign, harmless(text)) for sign, text in seed_lines(plan)]
     return _card(
@@ -358,7 +356,7 @@ def _seed(planned: Planned, plan: SeedPlan, links: Links) -> Card:
     )
 
 
-def _rows(planned: Planned, views: Sequence[FieldView], links: Links) -> Iterator[Document]:
+def _rows(planned: TargetReport, views: Sequence[FieldView], links: Links) -> Iterator[Document]:
     """Yield what happens to each field that there is something to say of."""
     kind = planned.plan.account.kind
     for row in field_rows(kind, views):
