@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
 from typing import Annotated, get_args
 
@@ -25,19 +25,84 @@ INT32_MAX = 2**31 - 1
 BYTE_MAX = 255
 
 _TIME = r"([01]\d|2[0-3]):[0-5]\d(:[0-5]\d)?"
-_DATE_LETTERS = "[yMd]"
+# Vendor: y, M and d, and the case matters. What may stand between them is not said.
+_DATE_FORMAT = r"(?=.*[yMd])[-yMd/.,:_ ]+"
+# ISO 639-1, which lookups of the vendor's languages answer in. Whether a region may follow is not said.
+LANGUAGES = (
+    "aa ab ae af ak am an ar as av ay az ba be bg bi bm bn bo br bs ca ce ch co cr cs cu cv cy da de dv dz "
+    "ee el en eo es et eu fa ff fi fj fo fr fy ga gd gl gn gu gv ha he hi ho hr ht hu hy hz ia id ie ig ii "
+    "ik io is it iu ja jv ka kg ki kj kk kl km kn ko kr ks ku kv kw ky la lb lg li ln lo lt lu lv mg mh mi "
+    "mk ml mn mr ms mt my na nb nd ne ng nl nn no nr nv ny oc oj om or os pa pi pl ps pt qu rm rn ro ru rw "
+    "sa sc sd se sg si sk sl sm sn so sq sr ss st su sv sw ta te tg th ti tk tl tn to tr ts tt tw ty ug uk "
+    "ur uz ve vi vo wa wo xh yi yo za zh zu"
+)
+_LANGUAGE = f"(?:{LANGUAGES.replace(' ', '|')})(?:[-_][A-Za-z0-9]+)*"
+_LANGUAGE_NAMES = {
+    "nl": ("nederlands", "dutch", "vlaams", "flemish", "nld", "dut"),
+    "en": ("english", "engels", "eng"),
+    "fr": ("français", "french", "frans", "fra", "fre"),
+    "de": ("deutsch", "german", "duits", "deu", "ger"),
+}
+_DELIMITER_NAMES = {
+    ";": ("semicolon", "puntkomma"),
+    ",": ("comma", "komma"),
+    r"\t": ("tab", "tabulator"),
+    "|": ("pipe", "bar"),
+    ":": ("colon",),
+    r"\n": ("newline", "lf", "linefeed"),
+    r"\r\n": ("crlf",),
+    r"\r": ("cr",),
+}
 
 
-def _checked(pattern: str, message: str) -> AfterValidator:
+def _checked(pattern: str, message: str | Callable[[str], str]) -> AfterValidator:
     """Return what refuses a text that the pattern does not match from end to end."""
     form = re.compile(pattern, re.DOTALL)
 
     def checked(value: str) -> str:
         if not form.fullmatch(value):
-            raise ValueError(message)
+            raise ValueError(message if isinstance(message, str) else message(value))
         return value
 
     return AfterValidator(checked)
+
+
+_ESCAPE = re.compile(r"\\(?:[xu]?[0-9A-Fa-f]+|.)")
+
+
+def _named(value: str, names: Mapping[str, Sequence[str]]) -> str | None:
+    """Return what a word is a name of."""
+    return next((code for code, words in names.items() if value.strip().lower() in words), None)
+
+
+# Parts of a date as strftime, other programs and other languages write them → in the vendor's letters.
+_DATE_PARTS = (
+    ("%-?[de]", "dd"),
+    ("%-?m", "MM"),
+    ("%Y", "yyyy"),
+    ("%y", "yy"),
+    ("[DTt]", "d"),
+    ("m", "M"),
+    ("[YJj]", "y"),
+)
+
+
+def _date_hint(value: str) -> str:
+    """Return what to write instead of a date format: the same in the vendor's letters, where it is one."""
+    meant = value.strip()
+    for part, letters in _DATE_PARTS:
+        meant = re.sub(part, letters, meant)
+    form = meant if len(meant) <= 10 and {*"yMd"} <= {*meant} and re.fullmatch(_DATE_FORMAT, meant) else ""
+    rule = "a date format is made of y, M, d and what stands between them (the case matters)"
+    return f'{rule}: write "{form}"' if form else f'{rule}, like "yyyy-MM-dd"'
+
+
+def _language_hint(value: str) -> str:
+    """Return what to write instead of what is no code of a language."""
+    code = value.strip().lower()
+    code = _named(code, _LANGUAGE_NAMES) or re.split("[-_]", code)[0]
+    rule = "a language is its ISO 639-1 code, two small letters"
+    return f'{rule}: write "{code}"' if code in LANGUAGES.split() else f'{rule}, like "nl" or "en"'
 
 
 Id = Annotated[int, Field(ge=1, le=INT32_MAX)]
@@ -56,10 +121,13 @@ Name = Annotated[
 DateFormat = Annotated[
     str,
     Field(max_length=10),
-    _checked(
-        f"|.*{_DATE_LETTERS}.*", 'a date format is made of y, M and d, like "yyyy-MM-dd" (the case matters)'
-    ),
-    shape(pattern=f"^$|{_DATE_LETTERS}", examples=["yyyy-MM-dd"]),
+    _checked(f"|{_DATE_FORMAT}", _date_hint),
+    shape(pattern=pattern_of(f"|{_DATE_FORMAT}"), examples=["yyyy-MM-dd"]),
+]
+Language = Annotated[
+    str,
+    _checked(f"|{_LANGUAGE}", _language_hint),
+    shape(pattern=pattern_of(f"|{_LANGUAGE}"), examples=["nl", "en"]),
 ]
 Delimiter = Annotated[str, Field(max_length=10)]
 
@@ -150,14 +218,18 @@ class ImportConfig(ApiFields):
     first_row: Annotated[int, Field(ge=0, le=INT32_MAX)] | None = Field(
         None, description="The row of the file with the first contact. Not used by API imports."
     )
-    field_delimiter: Delimiter | None = Field(None, description="What separates columns in a file.")
-    row_delimiter: Delimiter | None = Field(None, description=r"What separates lines in a file, like \n.")
+    field_delimiter: Delimiter | None = Field(
+        None, description="What separates columns in a file: the characters, not their name.", examples=[";"]
+    )
+    row_delimiter: Delimiter | None = Field(
+        None, description=r"What separates lines in a file, like \n: not its name.", examples=[r"\n"]
+    )
     send_notification_mail: bool | None = Field(None, description="Mail a notification after each import.")
     is_reusable: bool | None = Field(
         None, description="false hides the configuration from the API and the Tool, for good."
     )
-    default_language_code: str | None = Field(
-        None, description="The two-letter language of contacts whose row names none."
+    default_language_code: Language | None = Field(
+        None, description="The ISO 639-1 language, two letters, of contacts whose row names none."
     )
     update_type_id: Annotated[int, Field(ge=1, le=2)] | None = Field(
         None, description=". ".join(f"{code}: {meaning}" for code, meaning in UPDATE_TYPES.items()) + "."
@@ -229,6 +301,8 @@ _COOLDOWNS = tuple(
     for whose in ("survey", "account")
     for what in ("invitation", "response")
 )
+_SETTINGS, _SURVEY = "survey_settings.", "survey_settings.survey_id"
+_SWITCH = "survey_settings.consider_cooldown_period"
 _FILE_ONLY = (_COLUMNS, "first_row")
 
 
@@ -258,11 +332,18 @@ def check(declared: Declared) -> Iterator[Finding]:
     for number in sorted(number for number, times in numbers.items() if times > 1):
         message = f"column {number} is mapped more than once"
         yield Finding("duplicate-column", _COLUMNS, message, "map each column once")
-    yield from _doubtful(values)
+    yield from _doubtful(declared, values)
+    yield from _doubtful_words(values)
 
 
-def _doubtful(values: Mapping[str, Json | Reference]) -> Iterator[Finding]:
+def _doubtful(declared: Declared, values: Mapping[str, Json | Reference]) -> Iterator[Finding]:
     warning = partial(Finding, severity=Severity.WARNING)
+
+    def is_left(path: str) -> bool:
+        """Tell whether a field is declared with no value, or is not kept as it is live."""
+        leaf = IMPORT_CONFIGS.by_path[path]
+        return values.get(path) is None and (path in values or declared.policy(leaf) is not Policy.KEEP)
+
     if values.get("contact_group_id") is not None:
         hint = "import into a survey or a contact list instead"
         yield warning("obsolete-field", "contact_group_id", "contact groups no longer exist", hint)
@@ -278,14 +359,40 @@ def _doubtful(values: Mapping[str, Json | Reference]) -> Iterator[Finding]:
         )
         hint = "use update_type_id: 1, or drop the uniqueness"
         yield warning("contradiction", "update_type_id", message, hint)
-    if update_type == 1 and values.get("survey_settings.survey_id") is None:
+    settings = next((path for path, value in values.items() if path.startswith(_SETTINGS) and value), None)
+    if settings and is_left(_SURVEY):
+        message = "survey_settings name no survey, so there is none that they could be about"
+        yield warning("no-survey", settings, message, "declare survey_settings.survey")
+    elif update_type == 1 and values.get(_SURVEY) is None:
         message = "1 updates contacts of “this survey”, and no survey is declared"
         yield warning("contradiction", "update_type_id", message, "declare survey_settings.survey")
-    if values.get("survey_settings.consider_cooldown_period") is False:
+    switch = values.get(_SWITCH)
+    if switch is False or (switch is None and is_left(_SWITCH)):
+        is_not = "false" if switch is False else "not set"
         for path in _COOLDOWNS:
             if values.get(path):
-                message = "its switch consider_cooldown_period is false"
+                message = f"its switch consider_cooldown_period is {is_not}"
                 yield warning("contradiction", path, message, "set the switch, or drop the number")
+
+
+def _doubtful_words(values: Mapping[str, Json | Reference]) -> Iterator[Finding]:
+    """Yield what may not mean to the vendor what it means to people."""
+    warning = partial(Finding, severity=Severity.WARNING)
+    language = values.get("default_language_code")
+    if isinstance(language, str) and (code := re.split("[-_]", language)[0]) != language:
+        message = f"{language} is a language with a region, and the vendor speaks of two letters"
+        yield warning("language-with-region", "default_language_code", message, f'write "{code}"')
+    form = values.get("date_format")
+    if isinstance(form, str) and form and (missing := [one for one in "yMd" if one not in form]):
+        message = f"a date in this format has no {' and no '.join(missing)}"
+        yield warning("incomplete-date-format", "date_format", message, 'write all three, like "yyyy-MM-dd"')
+    for path in ("field_delimiter", "row_delimiter"):
+        value = values.get(path)
+        if isinstance(value, str) and re.search(r"[^\W_]", _ESCAPE.sub("", value)):
+            character = _named(value, _DELIMITER_NAMES)
+            message = f"{value} stands for itself, so a file would have to hold that text"
+            hint = f"write '{character}'" if character else "write the characters themselves, like ';'"
+            yield warning("delimiter-in-words", path, message, hint)
 
 
 SECTION = Section(
