@@ -362,7 +362,7 @@ class Checkout(Redacted, frozen=True):
             file = _led_to(link, leads, entries)
             if file is not None:
                 wanted[link] = entries[file]
-            elif link.endswith((".yaml", ".yml")):
+            elif link.lower().endswith((".yaml", ".yml")):
                 raise UsageError(f"{link!a} is a link that leads out of the workspace, or to no file in it")
         if sum(min(size, most) for *_, size in wanted.values()) > _MOST_BYTES:
             raise UsageError(f"its files are larger than {_MOST_BYTES // 1_000_000} MB together")

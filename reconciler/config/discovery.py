@@ -6,6 +6,7 @@ import base64
 import os
 import stat
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
 from pathlib import Path, PurePosixPath
 from types import MappingProxyType
 from typing import TYPE_CHECKING, ClassVar
@@ -14,7 +15,7 @@ from msgspec import field
 
 from reconciler.config.names import visible
 from reconciler.config.nodes import Document, unread
-from reconciler.config.yaml import LARGEST_FILE, Refusal, Unreadable, read
+from reconciler.config.yaml import LARGEST_FILE, Refusal, Unreadable, check_is_itself, read
 from reconciler.errors import UsageError
 from reconciler.problems import Place, Problem, Redacted
 
@@ -44,6 +45,7 @@ def find_workspace(explicit: Path | None, start: Path) -> Path:
             return folder
         below = folder / DEFAULT_FOLDER
         hint = f"; did you mean {visible(str(below), longest=4096)}?" if _holds_settings(below) else ""
+        hint = hint or _misnamed(folder, below)
         raise UsageError(f"there is no {SETTINGS_FILE} in {visible(str(folder), longest=4096)}{hint}")
     for folder in (start, *start.resolve().parents):
         found = [place for place in (folder, folder / DEFAULT_FOLDER) if _holds_settings(place)]
@@ -52,10 +54,22 @@ def find_workspace(explicit: Path | None, start: Path) -> Path:
             raise UsageError(f"both {both} exist; keep one, or name the folder with --workspace")
         if found:
             return found[0]
-    raise UsageError(
-        f"no {SETTINGS_FILE} or {DEFAULT_FOLDER}/{SETTINGS_FILE} here or in any folder above; let reconciler "
-        "init write one, or name the folder with --workspace"
+    hint = _misnamed(start, start / DEFAULT_FOLDER) or (
+        "; let reconciler init write one, or name the folder with --workspace"
     )
+    raise UsageError(
+        f"no {SETTINGS_FILE} or {DEFAULT_FOLDER}/{SETTINGS_FILE} here or in any folder above{hint}"
+    )
+
+
+def _misnamed(*folders: Path) -> str:
+    """Return a hint to rename what looks like settings in one of these folders; nothing without any."""
+    for folder in folders:
+        with suppress(OSError):
+            for path in sorted(folder.iterdir()):
+                if path.name.lower() in (SETTINGS_FILE, SETTINGS_FILE.replace("yaml", "yml")):
+                    return f"; rename {visible(str(path), longest=4096)} to {SETTINGS_FILE}"
+    return ""
 
 
 def _holds_settings(folder: Path) -> bool:
@@ -117,13 +131,15 @@ def workspace_files(
             try:
                 if leads_outside(path, folder):
                     refuse(path, _OUTSIDE)
+                elif path.is_symlink() and _is_hidden(path.resolve(), folder.resolve()):
+                    refuse(path, _HIDDEN)
             except OSError as error:
                 refuse(path, _unreadable(error))
 
 
 def is_workspace_file(name: str) -> bool:
-    """Tell whether a file of that name is read as a part of a workspace."""
-    return name.endswith(_SUFFIXES) and not name.startswith(".")
+    """Tell whether a file of that name is read as a part of a workspace; letter case makes no difference."""
+    return name.lower().endswith(_SUFFIXES) and not name.startswith(".")
 
 
 def leads_outside(path: Path, folder: Path) -> bool:
@@ -134,6 +150,12 @@ def leads_outside(path: Path, folder: Path) -> bool:
         raise OSError("it is a link to itself") from loop
 
 
+def _is_hidden(path: Path, folder: Path) -> bool:
+    """Tell whether a dot hides a path below a folder. .git/config may hold the credentials of a CI job."""
+    return any(part.startswith(".") for part in path.relative_to(folder).parts)
+
+
+_HIDDEN = Refusal("symlink-hidden", "this link leads to a folder that a dot hides", "rename that folder")
 _OUTSIDE = Refusal("symlink-outside", "this link leads out of the workspace", "copy what it leads to")
 _TOO_DEEP = Refusal(
     "too-much",
@@ -166,7 +188,8 @@ class WorkspaceFiles(Redacted, frozen=True, eq=False):
         """Return the bytes of the file at `path`, which counts from the folder, with `/` between its parts.
 
         Errors: `Unreadable`, whose refusal does not repeat the path, for a path that leads out of the folder
-        or to something hidden in it, for what cannot be read, and for more than `LARGEST_FILE` bytes.
+        or to something hidden in it, for what cannot be read, for what only stands in for a file, and for
+        more than `LARGEST_FILE` bytes.
         """
         if path in self._read:
             return self._read[path]
@@ -180,6 +203,7 @@ class WorkspaceFiles(Redacted, frozen=True, eq=False):
         if len(content) > LARGEST_FILE:
             message = f"the file is larger than {LARGEST_FILE // 1_000_000} MB"
             raise Unreadable(Refusal("file-too-large", message, "use a smaller one"))
+        check_is_itself(content)
         if sum(map(len, self._read.values())) + len(content) > MOST_BYTES:
             message = f"with this one, the files are larger than {MOST_BYTES // 1_000_000} MB together"
             raise Unreadable(Refusal("file-too-large", message, "use fewer or smaller ones"))
@@ -203,8 +227,7 @@ class WorkspaceFiles(Redacted, frozen=True, eq=False):
             there = (top / path).resolve()
         except RuntimeError as loop:
             raise OSError("it is a link to itself") from loop
-        # What a dot hides is not part of a workspace: .git/config may hold the credentials of a CI job.
-        if not there.is_relative_to(top) or any(p.startswith(".") for p in there.relative_to(top).parts):
+        if not there.is_relative_to(top) or _is_hidden(there, top):
             raise outside
         return there
 

@@ -320,7 +320,7 @@ class SeedReader(Struct, Generic[S], frozen=True, eq=False, dict=True):
             return
         path = there.value
         try:
-            if PurePosixPath(path).suffix not in FORMS:
+            if PurePosixPath(path).suffix.lower() not in FORMS:
                 message = "the name of the file ends in neither .csv nor .jsonl"
                 hint = "write a table as .csv, or one object a line as .jsonl"
                 raise Unreadable(Refusal("unknown-format", message, hint))
@@ -363,7 +363,7 @@ def read_rows(content: bytes, file: str, section: _Section, report: Report, key:
         text = content.decode("utf-8-sig")
         if found := CONTROL.search(text):
             raise Unreadable(unseen(found.group()), text.count("\n", 0, found.start()) + 1)
-        if file.endswith(LINES):
+        if file.lower().endswith(LINES):
             yield from _lines(text, file, refuse)
         else:
             yield from _table(text, file, section, refuse)

@@ -81,6 +81,7 @@ def read(content: bytes, file: str) -> Document:
         if len(content) > LARGEST_FILE:
             message = f"the file is larger than {LARGEST_FILE // 1_000_000} MB"
             raise Unreadable(Refusal("file-too-large", message, "split it; a workspace may have many files"))
+        check_is_itself(content)
         content = content.removeprefix(BOM_UTF8)
         text = content.decode()
         if found := CONTROL.search(text):
@@ -96,6 +97,30 @@ def read(content: bytes, file: str) -> Document:
     code, message, hint = unreadable.refusal
     place = Place(file, unreadable.line, unreadable.column)
     return unread(file, *problems, Problem(code, place, "", message, hint))
+
+
+_STAND_INS = (
+    (
+        b"version https://git-lfs.github.com/spec/",
+        "a Git LFS pointer",
+        "git lfs pull, or lfs: true in a workflow",
+    ),
+    (
+        b"version https://hawser.github.com/spec/",
+        "a Git LFS pointer",
+        "git lfs pull, or lfs: true in a workflow",
+    ),
+    (b"/annex/objects/", "a git-annex pointer", "git annex get"),
+    (b"\0GITCRYPT\0", "what git-crypt has encrypted", "git-crypt unlock"),
+)
+
+
+def check_is_itself(content: bytes) -> None:
+    """Check that git has no stand-in in place of a file. Errors: `Unreadable` with what gets the file."""
+    for beginning, what, command in _STAND_INS:
+        if content.startswith(beginning):
+            hint = f"get the file itself: {command}"
+            raise Unreadable(Refusal("not-the-file", f"this is {what}, not the file itself", hint))
 
 
 _BLANKS = " \t\r\n\x85\u2028\u2029"

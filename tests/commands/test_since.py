@@ -13,6 +13,7 @@ from reconciler.errors import Exit, UsageError
 from reconciler.sandbox import State
 from tests.commands.reviews import applied, declare, planned
 from tests.commands.world import EVERYTHING
+from tests.hostile.test_special_files import LFS
 from tests.repositories import ENVIRON, Repository
 from tests.seeds.world import JANE, JOHN, SETTINGS, SeedWorld
 
@@ -153,6 +154,7 @@ def test_the_text_has_two_groups_and_says_where_one_is_empty(world: SeedWorld) -
     ("files", "note"),
     [
         ({"bad.yaml": "import_configs: {c1: {nam: x}}\n"}, "configs/bad.yaml:1:"),
+        ({"bad.YAML": LFS}, "configs/bad.YAML:1:1: this is a Git LFS pointer"),
         ({"reconciler.yaml": None}, "there is no reconciler.yaml"),
         ({"reconciler.yaml": SETTINGS.replace("  sandbox:", "  other:").replace(": sandbox", ": other")}, ""),
     ],

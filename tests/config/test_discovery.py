@@ -37,6 +37,13 @@ def test_two_in_one_folder_are_both_named(tmp_path: Path) -> None:
 def test_no_workspace_says_what_to_do(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match=r"write one.*--workspace"):
         find_workspace(None, tmp_path)
+    for name in ("reconciler.yml", "Reconciler.YAML"):
+        there = tmp_path / name / "configs"
+        there.mkdir(parents=True)
+        (there / name).touch()
+        for explicit in (None, there):
+            with pytest.raises(UsageError, match=rf"rename .*configs/{name} to reconciler\.yaml"):
+                find_workspace(explicit, tmp_path / name)
     deep = tmp_path / ("a-folder-with-a-long-name-" * 5)
     make(deep / "configs")
     with pytest.raises(UsageError, match=r"did you mean .*configs\?"):
@@ -44,10 +51,10 @@ def test_no_workspace_says_what_to_do(tmp_path: Path) -> None:
 
 
 def test_yaml_files_in_any_folder_are_read_in_a_stable_order(workspace: Write) -> None:
-    names = ["b.yaml", "a.yml", "sub/z.yaml", "sub.yaml/a.yaml", ".hidden.yaml", ".git/c.yaml", "notes.md"]
+    names = ["b.YAML", "a.Yml", "sub/z.yaml", "sub.yaml/a.yaml", ".hidden.yaml", ".git/c.yaml", "notes.md"]
     folder = workspace(dict.fromkeys(names, ""))
     assert [document.top.source.file for document in read_workspace(folder, folder)] == [
-        "a.yml", "b.yaml", "reconciler.yaml", "sub/z.yaml", "sub.yaml/a.yaml",
+        "a.Yml", "b.YAML", "reconciler.yaml", "sub/z.yaml", "sub.yaml/a.yaml",
     ]  # fmt: skip
 
 
@@ -58,7 +65,8 @@ def test_a_link_inside_is_followed_and_one_outside_refused(workspace: Write, pro
     assert problems({}) == ()
     (folder / "out.yaml").symlink_to(folder.parent / "elsewhere.yaml")
     (folder / "away").symlink_to(folder.parent)
-    refused = [("symlink-outside", "away"), ("symlink-outside", "out.yaml")]
+    (folder / "store").symlink_to(folder / ".store")
+    refused = [("symlink-outside", "away"), ("symlink-outside", "out.yaml"), ("symlink-hidden", "store")]
     assert [(p.code, p.place.file) for p in problems({})] == refused
 
 

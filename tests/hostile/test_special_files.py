@@ -74,6 +74,22 @@ def test_what_only_looks_like_content_is_not_sent(tmp_path: Path, make: Make) ->
     assert codes(tmp_path).count("path-outside" if make is device else "unreadable-file") == 2
 
 
+LFS = f"version https://git-lfs.github.com/spec/v1\noid sha256:{'0' * 64}\nsize 9\n"
+
+
+@pytest.mark.parametrize(
+    "content",
+    [LFS, LFS.replace("\n", "\r\n"), LFS.replace("git-lfs", "hawser"), "/annex/objects/X", "\0GITCRYPT\0\1"],
+)
+def test_what_git_keeps_in_place_of_a_file_is_neither_read_nor_sent(tmp_path: Path, content: str) -> None:
+    answers = (
+        "customers: [{email: a@example.com, answers: [{base_question_id: 1, file_answers: [{file: a.PNG}]}]}]"
+    )
+    seeds_of = {"a.yaml": seeds("customers_from: c.CSV"), "b.yaml": seeds(answers).replace("s0", "s1")}
+    write(tmp_path, {**seeds_of, "c.CSV": content, "a.PNG": content, "d.YAML": content})
+    assert codes(tmp_path).count("not-the-file") == 3
+
+
 @pytest.mark.parametrize("make", SPECIAL)
 def test_what_only_looks_like_a_key_is_not_waited_for(tmp_path: Path, make: Make) -> None:
     make(tmp_path / "key")
