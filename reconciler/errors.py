@@ -12,6 +12,7 @@ ReconcilerError                    1  anything that is expected to go wrong
     ├── NotFound                   1  404: no such thing there
     ├── Declined                   1  the API understood and said no (`Succeeded: false`, other 4xx)
     ├── Unreachable                7  it could not be asked: no connection, or 5xx on a read to the end
+    │   ├── Misconfigured          1  no connection until a certificate or proxy on the way is put right
     │   └── AllowanceUsedUp        7  429, and waiting for the allowance would take too long
     ├── Abandoned                  1  an interrupt ended a wait before the request left, or left again
     ├── BadAnswer                  1  it answered a read with something that is not the API's form
@@ -122,6 +123,12 @@ class Unreachable(ApiError):
     """The API could not be asked: no connection, or a read that failed to the end. Nothing was changed."""
 
     exit = Exit.UNAVAILABLE
+
+
+class Misconfigured(Unreachable):
+    """No connection can be made until a certificate or a proxy on the way is put right."""
+
+    exit = Exit.ERROR
 
 
 class AllowanceUsedUp(Unreachable):

@@ -4,6 +4,7 @@ What is repeated here, and how an attempt that is not repeated ends:
 
     what happened                               a read                     a write
     no connection: refused, DNS, TLS, proxy     again, then Unreachable    again, then Unreachable
+    none until a setting is mended (see FAULTS) Misconfigured              Misconfigured
     429                                         again, then AllowanceUsedUp, both alike
     lost, cut or late answer                    again, then Unreachable    NoAnswer
     408, 500, 502, 503, 504                     again, then Unreachable    NoAnswer
@@ -49,6 +50,7 @@ from reconciler.errors import (
     BadAnswer,
     Declined,
     Forbidden,
+    Misconfigured,
     NoAnswer,
     NotFound,
     Refused,
@@ -341,6 +343,11 @@ class Api:
         what = f"no whole answer ({words})" if is_taken else f"no connection ({words})"
         if is_taken and not call.reads:
             return self._error(NoAnswer, call, what)
+        if not is_taken:
+            from reconciler.http.connections import to_be_mended
+
+            if mend := to_be_mended(error, call.request.url.host):
+                return _Retryable(self._error(Misconfigured, call, mend), is_hopeless=True, tries=1)
         return _Retryable(self._error(Unreachable, call, what), is_hopeless=True)
 
     def _judged(self, call: _Call, answer: Answer) -> Answer:
@@ -388,6 +395,7 @@ _ADVICE: Mapping[type[ApiError], str] = {
     NotFound: "Check the id and the address.",
     Declined: "Nothing was changed; correct what the API names.",
     Unreachable: "Nothing was changed; check the address, the network and the proxy, or run again later.",
+    Misconfigured: "Nothing was changed.",
     AllowanceUsedUp: "Nothing was changed; run again when the account's allowance is free.",
     Abandoned: "Nothing was changed; run again.",
     BadAnswer: "Check the address: redirects are not followed, and only the API's own form is read.",

@@ -7,6 +7,7 @@ answer, sending, and reading an answer's 1xx, headers, chunks and trailers.
 
 from __future__ import annotations
 
+import os
 import re
 import socket
 import ssl
@@ -20,11 +21,13 @@ from urllib.request import getproxies
 import httpcore
 import httpx
 
-from reconciler.access import is_loopback
+from reconciler.access import HTTPS, is_loopback
 from reconciler.errors import UsageError
+from reconciler.http.messages import printable
 
 _IDLE_SECONDS = 20.0  # shorter than any server is known to keep an unused connection
 _PIECE = 2**16
+_AUTHORITIES = ("SSL_CERT_FILE", "SSL_CERT_DIR")  # the variables that name them; the first one counts
 _attempt = threading.local()  # the attempt of each thread: `left` returns the seconds until it has to be over
 
 
@@ -114,22 +117,15 @@ class Connections(httpx.HTTPTransport):
     """
 
     def __init__(self, address: httpx.URL) -> None:
-        try:
-            trust = _trust() if address.scheme == "https" else ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-            # Instead of the base's own one, which cannot be given a network.
-            self._pool = httpcore.ConnectionPool(
-                ssl_context=trust,
-                proxy=_proxy_for(address),
-                # A tunnel that came to nothing stays in the pool, and would take the place of one that works.
-                max_connections=None,
-                keepalive_expiry=_IDLE_SECONDS,
-                network_backend=_Network(),
-            )
-        except (httpx.InvalidURL, ValueError, ImportError, OSError) as error:
-            raise UsageError(
-                "The proxy or certificate settings of the environment cannot be used. Check HTTPS_PROXY, "
-                f"ALL_PROXY, NO_PROXY, SSL_CERT_FILE and SSL_CERT_DIR ({type(error).__name__})."
-            ) from error
+        # Instead of the base's own one, which cannot be given a network.
+        self._pool = httpcore.ConnectionPool(
+            ssl_context=_trust() if address.scheme == "https" else ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT),
+            proxy=_proxy_for(address),
+            # A tunnel that came to nothing stays in the pool, and would take the place of one that works.
+            max_connections=None,
+            keepalive_expiry=_IDLE_SECONDS,
+            network_backend=_Network(),
+        )
 
     def handle_request(self, request: httpx.Request) -> httpx.Response:
         """Return an answer whose stream has to be read and closed in this thread, before its next request.
@@ -143,31 +139,99 @@ class Connections(httpx.HTTPTransport):
 def _proxy_for(address: httpx.URL) -> httpcore.Proxy | None:
     """Return the proxy that the environment names for an address; for this machine none ever is.
 
-    NO_PROXY lists domains, addresses and networks; an entry that is none of them excludes nothing.
+    Errors: `UsageError` names the variable of one that cannot be used, and shows nothing of its value.
     """
-    proxies, host = getproxies(), address.raw_host.decode("ascii")
-    url = proxies.get(address.scheme) or proxies.get("all")
-    if not url or is_loopback(host):
+    proxies, own = getproxies(), address.scheme
+    url = (proxies.get(own) or proxies.get("all") or "").strip()
+    if (
+        not url
+        or is_loopback(address.raw_host.decode("ascii"))
+        or _is_excluded(address, proxies.get("no", ""))
+    ):
         return None
-    for entry in proxies.get("no", "").lower().split(","):
-        name = entry.strip().rpartition("://")[2]
-        try:
-            if ip_address(host) in ip_network(re.sub(r"\[(.*)\](:[0-9]+)?", r"\1", name), strict=False):
-                return None
-        except ValueError:
-            domain = re.sub(r"^\*?\.|:[0-9]+$", "", name)
-            if domain == "*" or (domain and f".{host}".endswith(f".{domain}")):
-                return None
-    proxy = httpx.Proxy(url if "://" in url else f"http://{url}")
+    variable = f"{own if proxies.get(own) else 'all'}_proxy".upper()
+    try:
+        proxy = httpx.Proxy(url if "://" in url else f"http://{url}")
+    except (httpx.InvalidURL, ValueError):
+        proxy = None
+    if proxy is None or not proxy.url.host:
+        raise UsageError(f"{variable} is no address of a proxy. Write it like http://proxy.example.com:3128")
     if proxy.url.scheme.startswith("socks") and find_spec("socksio") is None:
-        raise ImportError("a SOCKS proxy needs the package socksio")
+        raise UsageError(
+            f"{variable} names a SOCKS proxy, for which a package is missing: pip install 'httpx[socks]'. "
+            f"Or name an HTTP proxy in {own.upper()}_PROXY"
+        )
     trust = _trust() if proxy.url.scheme == "https" else None
     at = httpcore.URL(scheme=proxy.url.raw_scheme, host=proxy.url.raw_host, port=proxy.url.port, target=b"/")
     return httpcore.Proxy(at, auth=proxy.raw_auth, ssl_context=trust)
 
 
+def _is_excluded(address: httpx.URL, listed: str) -> bool:
+    """Tell whether NO_PROXY lists an address: by its domain, address or network, and its port if one stands.
+
+    An entry that is none of them excludes nothing.
+    """
+    host, port = (
+        address.raw_host.decode("ascii"),
+        address.port or (HTTPS if address.scheme == "https" else 80),
+    )
+    for entry in re.split(r"[,\s]+", listed.lower()):
+        found = re.fullmatch(r"(\[.*\]|[^:]*)(?::([0-9]+))?|(.*)", entry.rpartition("://")[2])
+        if not found or int(found[2] or port) != port:
+            continue
+        name = re.sub(r"[\[\]]", "", found[1] or found[3] or "")
+        try:
+            if ip_address(host) in ip_network(name, strict=False):
+                return True
+        except ValueError:
+            domain = re.sub(r"^\*?\.", "", name)
+            if domain == "*" or (domain and f".{host}".endswith(f".{domain}")):
+                return True
+    return False
+
+
 def _trust() -> ssl.SSLContext:
-    """Return the certificates that count, by the variables of the environment."""
-    context = httpx.create_ssl_context()
+    """Return the certificates that count, by the variables of the environment, which `UsageError` names."""
+    try:
+        context = httpx.create_ssl_context()
+    except OSError as error:
+        variable = next((name for name in _AUTHORITIES if os.environ.get(name)), _AUTHORITIES[0])
+        why = "holds no certificate in PEM" if isinstance(error, ssl.SSLError) else error.strerror
+        named = printable(os.environ.get(variable, ""))
+        raise UsageError(
+            f"{variable} cannot be used: {named}: {why}. Name a file with the authorities that count, in PEM"
+        ) from error
     context.sslsocket_class = _PunctualTls
     return context
+
+
+def to_be_mended(error: BaseException, host: str) -> str:
+    """Return what keeps a connection to a host from being made until it is mended, and how.
+
+    Empty for what may pass: another attempt may fare better.
+    """
+    if isinstance(error, httpx.ProxyError) and (code := re.match(r"4(?!08|29)[0-9]{2}", str(error))):
+        asked = "Check the user and password in" if code[0] == "407" else "Let it lead there, or change"
+        return (
+            f"the proxy does not lead to {host} ({printable(str(error))}). {asked} HTTPS_PROXY or ALL_PROXY"
+        )
+    cause: BaseException | None = error
+    while cause is not None and not isinstance(cause, ssl.SSLError):
+        cause = cause.__cause__ or cause.__context__
+    if not isinstance(cause, ssl.SSLCertVerificationError):
+        if getattr(cause, "reason", "") != "WRONG_VERSION_NUMBER":
+            return ""
+        return f"no TLS is spoken on the way to {host}. Is HTTPS_PROXY a proxy that is reached by http://?"
+    named = next((f"{name}={os.environ[name]}" for name in _AUTHORITIES if os.environ.get(name)), "")
+    known = f"not in {printable(named)}" if named else "not among the public ones"
+    mend = {
+        9: "Look at the clock of this machine",
+        10: "Look at the clock of this machine; otherwise its owner has to renew it",
+        62: "Check the address and the proxy",
+        64: "Check the address and the proxy",
+    }.get(
+        cause.verify_code,
+        f"Its authority is {known}. Where a proxy or firewall of your own inspects TLS: export "
+        "SSL_CERT_FILE=FILE, its authority in PEM; REQUESTS_CA_BUNDLE and the system's store are not read",
+    )
+    return f"the certificate on the way to {host} does not count ({cause.verify_message.rstrip('.')}). {mend}"

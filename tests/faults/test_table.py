@@ -122,4 +122,4 @@ def test_every_error_that_a_client_can_raise_is_in_the_table() -> None:
     kinds = {
         name for name, kind in vars(errors).items() if isinstance(kind, type) and issubclass(kind, ApiError)
     }
-    assert {row.raises for row in rows()} - {""} == kinds - {"ApiError", "Abandoned"}
+    assert {row.raises for row in rows()} - {""} == kinds - {"ApiError", "Abandoned", "Misconfigured"}
