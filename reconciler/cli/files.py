@@ -63,11 +63,12 @@ def adopt(**options: Any) -> Command:
 def set_(glob: str, assignments: tuple[str, ...], diff: bool, **options: Any) -> Command:
     """Edit many resources, or seeds named customer_seeds.GLOB, in place: comments and layout stay.
 
-    targets.NAME.PATH=VALUE edits the block of a target.
+    A field of text has VALUE as it stands; PATH:=VALUE writes null, "text", [a list] or {a: mapping}.
+    targets.NAME.PATH=VALUE, or --target NAME, edits what counts on a target.
     """
     from reconciler.commands.edit import set_fields
 
-    return partial(set_fields, glob, assignments, selection_anywhere(options), diff=diff)
+    return partial(set_fields, glob, assignments, selection_of(options), diff=diff)
 
 
 @click.command("list", epilog=EPILOG)
@@ -78,7 +79,10 @@ def set_(glob: str, assignments: tuple[str, ...], diff: bool, **options: Any) ->
 @plain_options
 @runs
 def list_(glob: str, where: tuple[str, ...], **options: Any) -> Command:
-    """List resources and seeds, and where they stand. Offline."""
+    """List resources and seeds, and where they stand. Offline.
+
+    Text is compared as it stands; PATH:=null finds what is null.
+    """
     from reconciler.commands.edit import list_resources
 
     return partial(list_resources, glob, where, selection_of(options))

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 import click
 
 from reconciler import __version__
-from reconciler.errors import Exit, FilesInvalid, ReconcilerError
+from reconciler.errors import Exit, FilesInvalid, ReconcilerError, UsageError
 
 if TYPE_CHECKING:
     from reconciler.commands.console import Console
@@ -51,6 +51,7 @@ def runs(verb: Callable[..., Command | None]) -> Callable[..., int | None]:
                     on_request=requests,
                     new_id=requests.new_id,
                 )
+                _check_encoding(options)
                 exit = command(console, environment)
         except ReconcilerError as error:
             exit = error.exit
@@ -66,6 +67,19 @@ def runs(verb: Callable[..., Command | None]) -> Callable[..., int | None]:
         return exit
 
     return run_command
+
+
+def _check_encoding(options: dict[str, Any]) -> None:
+    """Refuse what is not UTF-8 on the command line or in a variable of an option. Errors: `UsageError`."""
+    for parameter in click.get_current_context().command.params:
+        given = options.get(parameter.name or "")
+        for one in given if isinstance(given, tuple) else (given,):
+            text = str(one) if isinstance(one, str | os.PathLike) else ""
+            if any("\ud800" <= character <= "\udfff" for character in text):
+                raw = os.fsencode(text).decode("utf-8", "backslashreplace")
+                raise UsageError(
+                    f"{raw} is not UTF-8; the terminal or script that it comes from has to use that"
+                )
 
 
 def _console(options: dict[str, Any]) -> Console:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from msgspec.structs import replace
+from msgspec.structs import asdict, replace
 
 from reconciler.checkmarket.model import SECTION
 from reconciler.commands.console import Console
@@ -17,25 +17,25 @@ from reconciler.commands.workspace import CUSTOMER_SEEDS, Selection, open_worksp
 from reconciler.config.discovery import TARGETS, shown, workspace_files
 from reconciler.config.edits import Put, ordered
 from reconciler.config.file_edits import (
+    Assignment,
     FileEdit,
     FileEdits,
     ResourceEditor,
-    candidates,
     full_path,
     ranks_of,
-    seed_assignment,
     split_assignment,
+    with_meaning,
     write,
 )
 from reconciler.config.layout import masked
 from reconciler.config.load import Workspace, load
 from reconciler.config.names import meant, visible
-from reconciler.config.resources import Resource
+from reconciler.config.resources import Controls, Resource
 from reconciler.engine.change import Action
-from reconciler.engine.kind import Declared, Json, Reference
+from reconciler.engine.kind import Declared, Given, Json, Policy, Reference, Ruling
 from reconciler.engine.outcome import Result, id_line
 from reconciler.errors import Exit, FilesInvalid, NotEdited, UsageError, describe, exit_of
-from reconciler.problems import Severity
+from reconciler.problems import Place, Severity
 from reconciler.render.listing import Listed, listing_document, listing_text
 from reconciler.render.values import FORMAT_VERSION, counted, diff_text
 
@@ -100,41 +100,136 @@ def set_fields(
 ) -> Exit:
     """Let every resource that the glob names say these values, and check the files before they are written.
 
-    Seeds are meant only by `customer_seeds.GLOB`, for what is said of them may mail people; of them only the
-    fields that are one value can be set. Errors: `UsageError` where the glob names nothing, or for an unknown
-    path; `NotEdited` with every place where the edit is not safe, or would make the files invalid.
+    With a target selected, what lives there says them there and nowhere else. Seeds are meant only by
+    `customer_seeds.GLOB`, for what is said of them may mail people; of them only the fields that are one
+    value can be set. Errors: `UsageError` where the glob names nothing, for an unknown path or a value that
+    is none; `NotEdited` with every place where the edit is not safe, or would make the files invalid.
     """
     workspace = open_workspace(selection, environment)
     files = edits_of(workspace, environment)
+    target = chosen_target(workspace, selection.target).name if selection.target else ""
     is_seeds = glob.startswith(f"{CUSTOMER_SEEDS.name}.")
     resources, seeds = _named(workspace, glob, with_seeds=is_seeds)
+    if target:
+        here = {seed.key for seed in workspace.seeds[target]}
+        resources, seeds = [r for r in resources if target in r.blocks], [key for key in seeds if key in here]
+        if not resources and not seeds:
+            raise UsageError(f"nothing that {visible(glob)} names lives on target {target}")
+    said = [split_assignment(text, workspace.targets, target) for text in assignments]
+    values = [(one, _value(one, console, of_seed=bool(seeds), to_set=True)) for one in said]
     for key in seeds:
-        _set_seed(key, assignments, workspace, files)
+        _set_seed(key, values, workspace, files)
     for resource in () if seeds else resources:
         editor = ResourceEditor(files, SECTION, resource, workspace.targets)
-        for text in assignments:
-            editor.assign(text)
-    edits, _ = edited(workspace, files, environment)
+        for one, value in values:
+            # A resource that lives on the selected target alone needs no block for it.
+            is_alone = [*resource.blocks] == [target] and not any(_in_block(resource, one.path, target))
+            editor.put_field(
+                one.path.split("."),
+                with_meaning(SECTION, one.path, value),
+                target="" if is_alone else one.target,
+            )
+    edits, after = edited(workspace, files, environment)
     keys = seeds or [resource.key for resource in resources]
-    what = counted(len(keys), "seed" if seeds else "resource")
-    text = f"{'Would change' if diff else 'Changed'}: {counted(len(edits), 'file')} for {what}."
-    finish(workspace, edits, console, text, {"format_version": FORMAT_VERSION, "keys": keys}, diff=diff)
+    what, where = counted(len(keys), "seed" if seeds else "resource"), f" on {target}" if target else ""
+    text = f"{'Would change' if diff else 'Changed'}{where}: {counted(len(edits), 'file')} for {what}."
+    overridden = [found for one in said if not one.target for found in _overridden(after, keys, one.path)]
+    document = {"format_version": FORMAT_VERSION, "keys": keys, "overridden": overridden}
+    finish(workspace, edits, console, "\n".join([text, *_overridden_lines(overridden)]), document, diff=diff)
     return Exit.DONE
 
 
-def _set_seed(key: str, assignments: Sequence[str], workspace: Workspace[Seed], files: FileEdits) -> None:
-    """Edit one seed; a block of a target only where the seed lives, for elsewhere it would be sent to."""
+def _value(one: Assignment, console: Console, *, of_seed: bool, to_set: bool = False) -> Json:
+    """Return the value for a field of a resource or seed; say so where YAML would read another in its text.
+
+    Errors: `UsageError` for an unknown path, a field of a seed that is not one value, and what is no value.
+    """
     from reconciler.expoints.model import PLAIN_FIELDS, SEEDS
 
+    if of_seed:
+        fields = PLAIN_FIELDS - ({"notification_email_addresses"} if to_set else set())
+        if one.path not in fields:
+            hint = meant(one.path, sorted(fields))
+            raise UsageError(f"{visible(one.path)} is no field of a seed that can be set so; {hint}")
+        value = one.value_of(SEEDS.fields.model_fields[one.path].annotation)
+    else:
+        value = one.value_in(SECTION)
+    text = one.text
+    if not one.is_yaml and value == text and (text == "null" or text[:1] + text[-1:] in ('""', "''")):
+        path = visible(one.path)
+        console.say(
+            f"{path} is the text {visible(text)} as it stands; as YAML has it: {path}:={visible(text)}"
+        )
+    return value
+
+
+def _set_seed(
+    key: str, values: Sequence[tuple[Assignment, Json]], workspace: Workspace[Seed], files: FileEdits
+) -> None:
+    """Edit one seed; a block of a target only where the seed lives, for elsewhere it would be sent to."""
     homes = {target: seed for target, seeds in workspace.seeds.items() for seed in seeds if seed.key == key}
     file = files.paths[next(iter(homes.values())).place.file]
-    for text in assignments:
-        settable = PLAIN_FIELDS - {"notification_email_addresses"}
-        target, field, value = seed_assignment(SEEDS, text, settable, workspace.targets)
-        if target and target not in homes:
-            raise UsageError(f"{key} does not live on target {target}; add it to its targets by hand")
-        path = (TARGETS, target, field) if target else (field,)
+    for one, value in values:
+        if one.target and one.target not in homes:
+            raise UsageError(f"{key} does not live on target {one.target}; add it to its targets by hand")
+        path = (TARGETS, one.target, one.path) if one.target else (one.path,)
         files.put(file, {path: Put(value)}, *key.split(".", 1))
+
+
+def _in_block(resource: Resource, path: str, target: str) -> Iterator[tuple[Place, bool]]:
+    """Yield where the block of a target decides on what a path names, and whether it says the same."""
+    block, own = resource.blocks[target], resource.own
+    if block is None:
+        return
+    full = next((named.field for named in SECTION.named if named.path == path), path)
+    fields = [leaf.path for leaf in SECTION.kind.leaves(full)]
+    if path in list(Policy):
+        fields = [f for f, one in own.decisions.items() if isinstance(one, Ruling) and one.policy == path]
+    elif path == "accept":
+        fields = [*own.accepted]
+    elif path in Controls.model_fields and (there := block.written.find(path)):
+        yield there.key_place, there.value == own.written.at(path).value
+    for field in fields:
+        mine, one = own.decisions.get(field), block.accepted.get(field) or block.decisions.get(field)
+        if isinstance(one, Given):
+            yield one.origin.place, isinstance(mine, Given) and one.value == mine.value
+        elif one:
+            yield (
+                one.origin.place,
+                isinstance(one, Ruling) and isinstance(mine, Ruling) and one.policy == mine.policy,
+            )
+
+
+def _overridden(workspace: Workspace[Seed], keys: Sequence[str], path: str) -> Iterator[dict[str, Any]]:
+    """Yield where the block of a target says something else than these resources or seeds do on top."""
+    seeds = dict(workspace.contents.sections.get(CUSTOMER_SEEDS.name, ()))
+    for key in keys:
+        if resource := workspace.resources.get(key):
+            found = [
+                (target, *one) for target in resource.blocks for one in _in_block(resource, path, target)
+            ]
+        else:
+            seed = seeds[key.partition(".")[2]]
+            blocks = [(target, block.find(path)) for target, block in seed.at(TARGETS).entries()]
+            found = [
+                (target, one.key_place, one.value == seed.at(path).value) for target, one in blocks if one
+            ]
+        for target, place in dict.fromkeys(
+            (target, place) for target, place, is_same in found if not is_same
+        ):
+            yield {"key": key, "target": target, "path": path, **asdict(place)}
+
+
+def _overridden_lines(overridden: Sequence[Mapping[str, Any]]) -> Iterator[str]:
+    """Yield one line for each path and target; the first resource stands for all."""
+    for target, path in dict.fromkeys((one["target"], one["path"]) for one in overridden):
+        first, *more = (one for one in overridden if (one["target"], one["path"]) == (target, path))
+        others = f", and {len(more)} more do" if more else ""
+        yield (
+            f"On {target} another {path} counts: the block of {first['key']} says it "
+            f"({first['file']}:{first['line']}:{first['column']}){others}. Set targets.{target}.{path} too, "
+            f"or add --target {target}."
+        )
 
 
 def _named(workspace: Workspace[Seed], glob: str, *, with_seeds: bool) -> tuple[list[Resource], list[str]]:
@@ -202,9 +297,13 @@ def list_resources(
 
     workspace = open_workspace(selection, environment)
     targets = [chosen_target(workspace, selection.target).name] if selection.target else [*workspace.targets]
-    wanted = [split_assignment(text) for text in where]
+    wanted, of_seeds = list[tuple[str, Json]](), list[tuple[str, Json]]()
+    for one in map(split_assignment, where):
+        is_seeds = one.path in PLAIN_FIELDS
+        path = one.path if is_seeds else full_path(SECTION, one.path)
+        value = _value(replace(one, path=path), console, of_seed=is_seeds)
+        (of_seeds if is_seeds else wanted).append((path, value))
     resources, seeds = _named(workspace, glob, with_seeds=True)
-    paths = {path: full_path(SECTION, path) for path, _ in wanted if path not in PLAIN_FIELDS}
     declared = {target: {one.key: one for one in workspace.declared[target]} for target in targets}
     listed = []
     for resource in resources:
@@ -212,9 +311,9 @@ def list_resources(
         fitting = {
             target: one
             for target, one in on
-            if one and all(path in paths and _says(one, paths[path], text) for path, text in wanted)
+            if one and all(_says(one, path, value) for path, value in wanted)
         }
-        if fitting:
+        if fitting and not of_seeds:
             given = next(iter(fitting.values())).given.get(SECTION.kind.name_field)
             name = given.value if given and isinstance(given.value, str) else None
             ids = {target: one.id for target, one in fitting.items()}
@@ -225,9 +324,9 @@ def list_resources(
         chosen = {
             target: None
             for target, own in fields.items()
-            if all(path in own and _is(own[path], text) for path, text in wanted)
+            if all(path in own and _is(own[path], value) for path, value in of_seeds)
         }
-        if chosen:
+        if chosen and not wanted:
             seed = sown[next(iter(chosen))]
             goes = (seed.send.value, seed.round, len(seed.customers))
             listed.append(Listed(key, seed.place, chosen, None, *goes))
@@ -235,22 +334,22 @@ def list_resources(
     return Exit.DONE
 
 
-def _says(declared: Declared, path: str, text: str) -> bool:
-    """Tell whether a resource declares a value that a text can mean; of a path of names, such a name."""
+def _says(declared: Declared, path: str, value: Json) -> bool:
+    """Tell whether a resource declares a value; of a path of names, that name."""
     field = next((named.field for named in SECTION.named if named.path == path), path)
     given = declared.given.get(field)
     if given is None:
         return False
     if field != path:
         name = given.named or given.value
-        return isinstance(name, Reference) and name.name in candidates(text)
+        return isinstance(name, Reference) and name.name == value
     normal = SECTION.kind.by_path[field].normal
-    return not isinstance(given.value, Reference) and _is(normal(given.value), text, normal)
+    return not isinstance(given.value, Reference) and _is(normal(given.value), normal(value))
 
 
-def _is(value: Json, text: str, normal: Callable[[Json], Json] = lambda value: value) -> bool:
-    """Tell whether a value is one that a text can mean, `1` and `true` being two."""
-    return any(value == one and type(value) is type(one) for one in map(normal, candidates(text)))
+def _is(value: Json, other: Json) -> bool:
+    """Tell whether two values are one, `1` and `true` being two."""
+    return value == other and type(value) is type(other)
 
 
 def write_ids(applied: TargetReport, session: Session, console: Console) -> TargetReport:

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
 import stat
 import tempfile
 from collections.abc import Collection, Iterator, Sequence
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from types import UnionType
+from typing import TYPE_CHECKING, Annotated, Any, Literal, Union, get_args, get_origin
 
 from msgspec import Struct, field
 from msgspec.structs import replace
@@ -18,19 +20,19 @@ from pydantic import BaseModel, ValidationError
 from reconciler.config.discovery import PRESETS, TARGETS, leads_outside, shown, workspace_files
 from reconciler.config.edits import Edits, Put, Ranks, edit
 from reconciler.config.edits import Path as KeyPath
-from reconciler.config.layout import comment_at
-from reconciler.config.names import meant, visible
+from reconciler.config.layout import comment_at, nodes_of, quote_of
+from reconciler.config.names import CONTROL, visible
+from reconciler.config.nodes import Node, Scalar
 from reconciler.config.resources import Controls, Resource, Section, field_paths
 from reconciler.config.schema import SCHEMA_FILE
 from reconciler.config.validation import Vocabulary, paths, unknown_name
-from reconciler.config.yaml import read
+from reconciler.config.yaml import read, unseen
 from reconciler.engine.kind import Json
 from reconciler.errors import NotEdited, UsageError
 from reconciler.problems import Problem
 
 if TYPE_CHECKING:
     from reconciler.config.load import SeedsByName
-    from reconciler.config.seeds import SeedSection
 
 
 class FileEdit(Struct, frozen=True):
@@ -102,22 +104,6 @@ class ResourceEditor(Struct, frozen=True):
     resource: Resource
     all_targets: Collection[str]  # the targets of the workspace: where a resource lives that names none
     _added_targets: set[str] = field(default_factory=set)  # the targets that an edit made the resource name
-
-    def assign(self, text: str) -> None:
-        """Let a field or control have the value of `PATH=VALUE`, on one target only if the path names one.
-
-        A code gets its meaning beside it. Errors: `UsageError` for an unknown path.
-        """
-        section = self.section
-        target, path, text = _sides(text, self.all_targets)
-        _check_known(section, path)
-        is_control = path.partition(".")[0] in Controls.model_fields
-        if any(path == named.path for named in section.named):
-            # A name is text, even one that YAML would read as a number.
-            value: Json = next(one for one in candidates(text) if isinstance(one, str))
-        else:
-            value = _likeliest(Controls if is_control else section.model, path, text)
-        self.put_field(path.split("."), with_meaning(section, path, value), target=target)
 
     def put_field(self, path: Sequence[str], put: Put, *, target: str = "") -> None:
         """Edit a field by one of its names; the other name, if it stands there, makes room."""
@@ -200,39 +186,91 @@ def _staged(edit: FileEdit, folder: Path) -> Iterator[tuple[Path, Path]]:
         raise UsageError(f"{edit.file} cannot be written: {error.strerror or error}") from error
 
 
-def split_assignment(text: str) -> tuple[str, str]:
-    """Return both sides of `PATH=VALUE`. Errors: `UsageError` where it is none."""
+class Assignment(Struct, frozen=True):
+    """What `PATH=VALUE` or `PATH:=VALUE` says, in the block of `target` where one is named."""
+
+    path: str
+    text: str
+    is_yaml: bool = False  # whether := stood there, before a value that is written out
+    target: str = ""
+
+    def value_in(self, section: Section) -> Json:
+        """Return the value for a field or control of a resource. Errors: `UsageError`, as for `value_of`."""
+        _check_known(section, self.path)
+        if any(self.path == named.path for named in section.named):
+            return self.value_of(str)
+        is_control = self.path.partition(".")[0] in Controls.model_fields
+        model: Any = Controls if is_control else section.model
+        for step in self.path.split("."):
+            model = next(one for one in _types(model) if issubclass(one, BaseModel))
+            model = model.model_fields[step].annotation
+        return self.value_of(model)
+
+    def value_of(self, annotation: Any) -> Json:
+        """Return the value for a field of this type: the text as it stands where the field holds text.
+
+        Elsewhere the text of a number, of true, false or null, of a list or mapping is that value. Errors:
+        `UsageError` for what no file can hold, and behind := for what is no value.
+        """
+        if found := _UNWRITABLE.search(self.text):
+            raise UsageError(f"{self.path}: {unseen(found.group()).message}; {unseen(found.group()).hint}")
+        node = _written_out(self.text)
+        if self.is_yaml:
+            if node is None or (isinstance(node.value, str) and not quote_of(node)):
+                values = 'null, true, false, a number, "text", [a list] or {a: mapping}'
+                shown = f"{visible(self.path)}:={visible(self.text)}"
+                raise UsageError(f"{shown}: write {values} behind :=, and text as it stands behind =")
+            return node.value
+        if node is None or isinstance(node.value, str):
+            return self.text
+        return self.text if any(issubclass(one, str) for one in _types(annotation)) else node.value
+
+
+_UNWRITABLE = re.compile(f"{CONTROL.pattern}|[\ud800-\udfff]")
+
+
+def split_assignment(text: str, targets: Collection[str] = (), target: str = "") -> Assignment:
+    """Return what `PATH=VALUE` or `PATH:=VALUE` says, on the target that is named beside it, if any.
+
+    Errors: `UsageError` where it is neither, or names another target.
+    """
     path, sign, value = text.partition("=")
+    is_yaml, path = path.endswith(":"), path.removesuffix(":")
     if not sign or not path.strip(".") or ".." in path:
         raise UsageError(f"{visible(text)} is not of the form PATH=VALUE, like update_type_id=1")
-    return path, value
+    if targets and path.startswith(f"{TARGETS}."):
+        rest = path.removeprefix(f"{TARGETS}.")
+        # A name of a target may hold dots: the longest one that fits is meant.
+        fitting = sorted((name for name in targets if rest.startswith(f"{name}.")), key=len)
+        if not fitting:
+            raise UsageError(f"{visible(path)}: write targets.NAME.FIELD, with one of {', '.join(targets)}")
+        if target not in ("", fitting[-1]):
+            raise UsageError(f"{visible(path)} is on another target than {target}: leave one of the two out")
+        target, path = fitting[-1], rest.removeprefix(f"{fitting[-1]}.")
+    return Assignment(path, value, is_yaml, target)
 
 
-def seed_assignment(
-    section: SeedSection[Any, Any, Any], text: str, fields: Collection[str], targets: Collection[str]
-) -> tuple[str, str, Json]:
-    """Return the target, if one is named, the field and the value of `PATH=VALUE` for a seed.
-
-    Errors: `UsageError` unless it is one of these plain fields.
-    """
-    target, name, value = _sides(text, targets)
-    if name not in fields:
-        hint = meant(name, sorted(fields))
-        raise UsageError(f"{visible(name)} is no field of a seed that can be set so; {hint}")
-    return target, name, _likeliest(section.fields, name, value)
+def _written_out(text: str) -> Node | None:
+    """Return the value that a text is from end to end, as YAML has it in a line; `None` if it is none."""
+    document = read(f"value: {text}\n".encode(), "")
+    node = document.top.find("value")
+    if node is None or document.problems or any(inner.anchor for inner in nodes_of(node)):
+        return None
+    is_block = isinstance(node, Scalar) and node.style in ("|", ">")
+    is_whole = node.source.text[node.start : node.end] == text.strip(" ")
+    return node if is_whole and not is_block else None
 
 
-def _sides(text: str, targets: Collection[str]) -> tuple[str, str, str]:
-    """Return the target whose block the path leads into, if it does, the path in it, and the value."""
-    dotted, value = split_assignment(text)
-    if not dotted.startswith(f"{TARGETS}."):
-        return "", dotted, value
-    rest = dotted.removeprefix(f"{TARGETS}.")
-    # A name of a target may hold dots: the longest one that fits is meant.
-    fitting = sorted((name for name in targets if rest.startswith(f"{name}.")), key=len)
-    if not fitting:
-        raise UsageError(f"{visible(dotted)}: write targets.NAME.FIELD, with one of {', '.join(targets)}")
-    return fitting[-1], rest.removeprefix(f"{fitting[-1]}."), value
+def _types(annotation: Any) -> Iterator[type]:
+    """Yield the types of values that an annotation allows; of one in a list, the list alone."""
+    origin, inner = get_origin(annotation), get_args(annotation)
+    if origin is Literal:
+        yield from map(type, inner)
+    elif origin in (Annotated, Union, UnionType):
+        for one in inner[:1] if origin is Annotated else inner:
+            yield from _types(one)
+    elif isinstance(origin or annotation, type):
+        yield origin or annotation
 
 
 def _check_known(section: Section, path: str) -> None:
@@ -251,21 +289,6 @@ def full_path(section: Section, text: str) -> str:
         _check_known(section, text)
         raise UsageError(f"{visible(text)} is no field that can be compared")
     return fitting[0]
-
-
-def candidates(text: str) -> Sequence[Json]:
-    """Return what a text can mean, the likelier first: a YAML value, and the text itself."""
-    document = read(f"value: {text}\n".encode("utf-8", "replace"), "")
-    top = document.top.value
-    if document.problems or not isinstance(top, dict) or len(top) != 1:
-        return [text]
-    return [top["value"], text]
-
-
-def _likeliest(model: type[BaseModel], path: str, text: str) -> Json:
-    """Return the value that a text stands for: as YAML reads it where that fits the field, else as text."""
-    meanings = candidates(text)
-    return next((one for one in meanings if fits(model, path, one)), meanings[0])
 
 
 def fits(model: type[BaseModel], path: str, value: Json) -> bool:

@@ -25,7 +25,7 @@ _COMMENT_AHEAD = re.compile(rf"[ \t,]*{_SIGN}")
 _BLANKS_AND_COMMENTS = re.compile(rf"(?:[ \t{_BREAKS}]|{_SIGN}[^{_BREAKS}]*)*")
 _PROPERTIES = re.compile(r"(?:[&!]\S*\s+)+")
 _REST = re.compile(r"[ \t]*,?(?:[ \t]*|[ \t]+#.*)")
-_PLAIN = re.compile(r"\w(?:[^:#,\[\]{}]*[^:#,\[\]{}\s])?")
+_PLAIN = re.compile(r"\w(?:[^:#,?\[\]{}]*[^:#,?\[\]{}\s])?")
 _JOINERS = "\u200c\u200d"  # parts of ordinary words and emoji
 
 

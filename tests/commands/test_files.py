@@ -99,7 +99,7 @@ IN_FLOW = "survey_settings: {survey_id: 4711, invitation_delay_in_days: 14"
 SET = [
     ("name=2026", 'name: "2026"'),
     ("email_is_required=true", "email_is_required: true"),
-    ("date_format=null", "date_format: null"),
+    ("date_format:=null", "date_format: null"),
     ("survey_settings.invitation_time=09:00", f'{IN_FLOW}, invitation_time: "09:00"}}'),
     ("survey_settings.survey=A survey", IN_FLOW.replace("survey_id: 4711", "survey: A survey") + "}"),
     ("contact_list=news", "contact_list: news"),
@@ -109,6 +109,29 @@ SET = [
     ("field_delimiter=;", 'field_delimiter: ";"'),
     ("targets.sandbox.first_row=2", "sandbox: {id: 7, first_row: 2}"),
     ("targets.other.one.id=9", "other.one: {id: 9}"),
+    # Text is what stands there, whatever YAML would make of it.
+    ("name=Winter # 2", 'name: "Winter # 2"'),
+    ("name=&c Sale", 'name: "&c Sale"'),
+    ("name= padded ", 'name: " padded "'),
+    ("name=Are you happy?", 'name: "Are you happy?"'),
+    ("name=“Sale”\u00a0!", 'name: "“Sale”\\u00a0!"'),
+    ("name=<<", 'name: "<<"'),
+    ("field_delimiter=|", 'field_delimiter: "|"'),
+    ("field_delimiter=>", 'field_delimiter: ">"'),
+    ("field_delimiter=#", 'field_delimiter: "#"'),
+    ("field_delimiter=", 'field_delimiter: ""'),
+    ("field_delimiter=null", 'field_delimiter: "null"'),
+    ("field_delimiter=\\t", 'field_delimiter: "\\\\t"'),
+    ("row_delimiter=[;]", 'row_delimiter: "[;]"'),
+    ("survey_settings.survey=4711", IN_FLOW.replace("survey_id: 4711", 'survey: "4711"') + "}"),
+    # What the type of a field tells apart, and what is written out.
+    ("first_row=null", "first_row: null"),
+    ("keep=[first_row, date_format]", "keep: [first_row, date_format]"),
+    ("survey_settings=null", "survey_settings: null"),
+    ("survey_settings:={survey_id: 1}", "survey_settings: {survey_id: 1}"),
+    ("field_delimiter:=null", "field_delimiter: null"),
+    ('name:="a\\u0062c"', "name: abc"),
+    ("survey_settings.survey:=null", IN_FLOW.replace("survey_id: 4711", "survey: null") + "}"),
 ]
 
 
@@ -136,12 +159,97 @@ def test_a_block_of_a_target_is_made_and_the_other_targets_stay(
     assert all(line in text_of(world, key.removesuffix("-nl")) for line in lines)
 
 
+BLOCKS = """\
+import_configs:
+  both:
+    name: Both
+    date_format: dd-MM
+    keep: [first_row]
+    targets:
+      sandbox: {name: Here, survey_settings: {survey_id: 2}, first_row: 1, undeclared: keep}
+      other.one: {date_format: dd-MM}
+  here: {name: One, targets: [sandbox]}
+"""
+OVERRIDDEN = [
+    ("name=New", "sandbox", "7:17"),
+    ("survey_settings.survey=A", "sandbox", "9:47"),
+    ("survey_settings:=null", "sandbox", "8:47"),
+    ("undeclared=reset", "sandbox", "8:76"),
+    ("keep=[field_delimiter, first_row]", "sandbox", "7:62"),
+    ("date_format=yyyy", "other.one", "8:19"),
+]
+
+
+@pytest.mark.parametrize(("assignment", "target", "place"), OVERRIDDEN)
+def test_what_the_block_of_a_target_overrides_is_said_with_the_key_to_set(
+    assignment: str, target: str, place: str, world: World
+) -> None:
+    world.write("both.yaml", BLOCKS)
+    path = assignment.partition("=")[0].removesuffix(":")
+    assert was_set(world, "both", assignment) == (
+        "Changed: 1 file for 1 resource.\n"
+        f"On {target} another {path} counts: the block of import_configs.both says it "
+        f"(configs/both.yaml:{place}). Set targets.{target}.{path} too, or add --target {target}.\n"
+    )
+
+
+def test_what_a_block_says_too_is_no_other_value_and_many_are_one_line(world: World) -> None:
+    world.write("both.yaml", BLOCKS)
+    world.write(
+        "twin.yaml",
+        BLOCKS.replace("both", "bwin")
+        .replace("Both", "Bwin")
+        .replace("Here", "There")
+        .partition("  here")[0],
+    )
+    assert was_set(world, "both", "name=Here", "date_format=dd-MM").count("\n") == 1
+    said = was_set(world, "b*[hn]", "keep=[row_delimiter]", "date_format=yyyy")
+    assert said.count("\n") == 2
+    assert "says it (configs/both.yaml:8:19), and 1 more do. Set" in said
+
+
+@pytest.mark.parametrize(
+    ("glob", "assignment", "text"),
+    [
+        ("both", "name=New", "sandbox: {name: New, survey"),
+        ("both", "field_delimiter=;", '        field_delimiter: ";"\n        undeclared'),
+        ("here", "name=New", "here: {name: New, targets: [sandbox]}"),
+        ("*e", "first_row=2", "here: {name: One, first_row: 2, targets: [sandbox]}"),
+    ],
+)
+def test_with_a_target_what_counts_there_is_changed(
+    glob: str, assignment: str, text: str, world: World
+) -> None:
+    world.write("both.yaml", BLOCKS)
+    run = world.ran(set_fields, glob, [assignment], Selection(target="sandbox"))
+    assert run.out.startswith("Changed on sandbox: ")
+    assert text in text_of(world, "both")
+
+
+@pytest.mark.parametrize(
+    ("glob", "assignment", "words"),
+    [("here", "name=x", "lives on target other.one"), ("*", "targets.sandbox.name=x", "another target")],
+)
+def test_a_target_is_one_and_something_lives_there(
+    glob: str, assignment: str, words: str, world: World
+) -> None:
+    world.write("both.yaml", BLOCKS)
+    with pytest.raises(UsageError, match=words):
+        world.ran(set_fields, glob, [assignment], Selection(target="other.one"))
+
+
 REFUSED = [
     ("nope", "first_row=1", "no resource is called nope"),
     ("news-*", "first_row", "PATH=VALUE"),
     ("news-*", "frist_row=1", "write first_row"),
     ("news-*", "FirstRow=1", "write first_row"),
     ("news-*", "targets.nowhere.id=1", "targets.NAME.FIELD"),
+    ("news-be", "name:=Winter", "behind :="),
+    ("news-be", "name:=|", "behind :="),
+    ("news-be", "first_row:=3 # rows", "behind :="),
+    ("news-be", "keep:=&a [name]", "behind :="),
+    ("news-be", "name=\x1b[31m", "U[+]001B cannot be seen"),
+    ("news-be", "name=a\udce9", "U[+]DCE9 cannot be seen"),
 ]
 
 
@@ -151,7 +259,12 @@ def test_what_makes_no_sense_is_an_error(glob: str, assignment: str, words: str,
         was_set(world, glob, assignment)
 
 
-@pytest.mark.parametrize("assignment", ["name=Same", "update_type_id=9", "first_row=x", "preset=nope"])
+NO_VALUES = ["first_row=3 # x", "first_row=|", "keep=|", "keep=[name] # x", "is_reusable=yes", "name:=3"]
+
+
+@pytest.mark.parametrize(
+    "assignment", ["name=Same", "update_type_id=9", "first_row=x", "preset=nope", *NO_VALUES]
+)
 def test_an_edit_that_would_make_the_files_invalid_writes_nothing(assignment: str, world: World) -> None:
     with pytest.raises(NotEdited, match="nothing was written") as refused:
         was_set(world, "news-*", assignment)
@@ -162,7 +275,11 @@ def test_an_edit_that_would_make_the_files_invalid_writes_nothing(assignment: st
 def test_list_finds_what_is_declared_wherever_it_is_said(world: World) -> None:
     assert listed(world, "survey_settings.invitation_delay_in_days=14") == ["news-be", "news-nl"]
     assert listed(world, "survey=Customer satisfaction 2026") == ["news-nl"]
-    assert listed(world, 'survey="Customer satisfaction 2026"') == ["news-nl"]
+    assert listed(world, 'survey:="Customer satisfaction 2026"') == ["news-nl"]
+    assert listed(world, "name=News BE # 2") == listed(world, "name=&a News BE") == []
+    was_set(world, "news-be", "field_delimiter=null", "first_row=null")
+    assert listed(world, "field_delimiter=null") == listed(world, "first_row=null") == ["news-be"]
+    assert listed(world, "field_delimiter:=null") == []
     assert listed(world, "survey_id=4711") == ["news-be"]
     assert listed(world, "update_type_id=2") == ["news-nl"]
     assert listed(world, "update_type_id=2", "name=News BE") == []
@@ -286,7 +403,12 @@ class TestSeeds:
         with pytest.raises(UsageError, match="no resource is called smoke"):
             was_set(world, "smoke", "round=9")
         edits = ("round=9", "end_date=+30d", "targets.sandbox.send_time=09:30")
-        assert was_set(world, "customer_seeds.*", *edits) == "Changed: 1 file for 1 seed.\n"
+        changed, *said = was_set(world, "customer_seeds.*", *edits).splitlines()
+        assert changed == "Changed: 1 file for 1 seed."
+        assert [line.partition(" counts")[0] for line in said] == [
+            "On sandbox another round",
+            "On sandbox another end_date",
+        ]
         new, text = '        send_time: "09:30"\n', text_of(world, "seeds")
         changed = SEEDS.replace("    round: v7\n", '    round: "9"\n').replace("date: +21d", 'date: "+30d"')
         assert new in text

@@ -14,7 +14,26 @@ KEYS = (*NAMES, "a key", "Ünïcode", "x-1", "10", "no")
 TEXTS = (
     *("", "plain", "two words", "yes", "09:00", "012", "it's", 'say "hi"', "# no comment", "a: b", "[x]"),
     *("{y}", "*star", "&and", "tab\there", "line\nbreak", "😀 ünï", "- dash", "trailing ", " leading"),
-    *("null", "1", "1.5", "x" * 90, "%", "@", "`", "a#b", "a #b", "ends:", "\u200f", "~", "-", "?", "|", ">"),
+    *(
+        "null",
+        "1",
+        "1.5",
+        "x" * 90,
+        "%",
+        "@",
+        "`",
+        "a#b",
+        "a #b",
+        "ends:",
+        "sure?",
+        "a ?b",
+        "\u200f",
+        "~",
+        "-",
+        "?",
+        "|",
+        ">",
+    ),
 )
 COMMENTS = ("", "note", "key: value", "- item", "{", '"', "    deep", "é 😀", "#")
 
@@ -35,7 +54,7 @@ documents = within(st.one_of(values, within(st.one_of(values, within(values)))),
 
 def is_plain(text: str) -> bool:
     first_is_letter = text[:1].isalpha() and text not in ("yes", "no", "null", "ends:")
-    return first_is_letter and not set(text) & set("#:,[]{}\t\n\u200f") and text == text.strip()
+    return first_is_letter and not set(text) & set("#:,?[]{}\t\n\u200f") and text == text.strip()
 
 
 def fits_a_block(text: str) -> bool:

@@ -38,6 +38,23 @@ def test_a_live_name_cannot_steer_what_shows_it(tmp_path: Path, text: str, verb:
     assert len([*tmp_path.glob("report.*")]) == (3 if verb == "plan" else 0)
 
 
+@pytest.mark.parametrize(
+    "line", ["set welcome name={}", "list {}", "list --where name={}", "adopt --name {}", "plan --only {}",
+             "show {}", "history --key {}", "apply --recreate {}", "validate --workspace {}"],
+)  # fmt: skip
+def test_what_is_not_utf_8_is_refused_by_every_verb(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], line: str
+) -> None:
+    """Python hands each byte that is none on as half a character, from the line and from a variable."""
+    monkeypatch.chdir(write(tmp_path, {"configs.yaml": CONFIGS}))
+    assert main(line.format("Caf\udce9").split()) == 1
+    monkeypatch.setenv("RECONCILER_TARGET", "sand\udce9")
+    assert main(["list", "--format=json"]) == 1
+    told = capsys.readouterr()
+    assert "Caf\\xe9 is not UTF-8" in told.err
+    assert "sand\\\\xe9 is not UTF-8" in told.out
+
+
 STEERING = [chr(code) for code in range(0x110000) if unicodedata.category(chr(code)) in STEERING_CATEGORIES]
 BLANK = "\u034f\u115f\u1160\u17b4\u180b\u3164\uffa0\U000e0100"
 """Characters without width, or blank, that are no controls."""
