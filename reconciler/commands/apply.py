@@ -82,7 +82,7 @@ def apply(selection: Selection, options: ApplyOptions, console: Console, environ
         with open_session(selection, environment) as session:
             begin(session.workspace, console, environment)
             exit, _ = _apply_target(session, options, approval, report, console, alone=True)
-    return Exit.gravest([exit, report.exit])
+    return exit
 
 
 def apply_across(
@@ -103,7 +103,7 @@ def apply_across(
         ends = for_each_target(targets, selection, visit, console, environment)
         report.failures(ends)
     console.result(console.paint.strong(across_summary(ends, "apply")), across_document(ends, "apply"))
-    return Exit.gravest([*(end.exit for end in ends), report.exit])
+    return Exit.gravest(end.exit for end in ends)
 
 
 def _apply_target(

@@ -64,9 +64,9 @@ class Console(Struct, eq=False):
         if not self.quiet:
             self._log("info", "message", harmless(text), {"message": text})
 
-    def warn(self, text: str) -> None:
-        """Print a warning, unless quiet was asked for."""
-        if not self.quiet:
+    def warn(self, text: str, *, always: bool = False) -> None:
+        """Print a warning, unless quiet was asked for; with `always` even then."""
+        if always or not self.quiet:
             self._log("warning", "warning", f"Warning: {harmless(text)}", {"message": text})
 
     def complain(self, text: str, **fields: Any) -> None:

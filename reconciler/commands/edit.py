@@ -379,8 +379,10 @@ def write_ids(applied: TargetReport, session: Session, console: Console) -> Targ
     except Exception as error:  # noqa: BLE001  # a file that cannot be edited must not hide what was applied
         if isinstance(error, FilesInvalid) and not console.quiet:
             console.problems(error.problems)
-        console.say(f"Ids not written: {describe(error)}")
-        return replace(applied, exit=Exit.gravest([applied.exit, exit_of(error)]))
+        console.warn(f"ids not written: {describe(error)}", always=True)
+        # What was applied is no error, and the files lack what was asked for.
+        done = any(one.result is Result.APPLIED for one in applied.outcomes)
+        return replace(applied, exit=Exit.gravest([applied.exit, Exit.PARTLY if done else exit_of(error)]))
     written = {id_line(key, target, id) for key, id in ids.items()}
     outcomes = [
         replace(one, lines=tuple(line for line in one.lines if line not in written))

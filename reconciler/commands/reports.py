@@ -53,7 +53,8 @@ class ReportFile(Struct, frozen=True):
 class Reporting(Struct):
     """The reports of one run, written when it begins, whenever a target is done, and at the end.
 
-    Until then each says that the run has not ended. `exit` is an error once one could not be written.
+    Until then each says that the run has not ended. `exit` is an error once one could not be written that a
+    plan was asked for; of an apply, that takes nothing back.
     """
 
     verb: str
@@ -91,8 +92,28 @@ class Reporting(Struct):
         """Write every file for the last time, and what a step of GitHub Actions writes."""
         self._write_all(self.reported)
         if is_in_actions(self.environment):
-            self._tried(lambda: annotate(problems_of(self.reported), self.console, self.environment))
-            self._tried(lambda: write_step_files(self.reported, self._exit_code, self.environment))
+            for write in (self._annotate, self._write_outputs, self._write_summary):
+                self._tried(write, unasked=True)
+
+    def _annotate(self) -> None:
+        annotate(problems_of(self.reported), self.console, self.environment)
+
+    def _write_outputs(self) -> None:
+        from reconciler.render.github import outputs_text
+
+        _append("GITHUB_OUTPUT", outputs_text(self.reported, self._exit_code), self.environment)
+
+    def _write_summary(self) -> None:
+        from reconciler.render.markdown import STEP_SUMMARY, Limit, markdown
+
+        # It has room for what other commands of the step have not written into it.
+        path = self.environment.environ.get("GITHUB_STEP_SUMMARY")
+        try:
+            taken = Path(path).stat().st_size if path else 0
+        except OSError:
+            taken = 0
+        limit = Limit(max(0, STEP_SUMMARY.most - taken - 1), STEP_SUMMARY.size)
+        _append("GITHUB_STEP_SUMMARY", markdown(self.reported, limit), self.environment)
 
     @property
     def _exit_code(self) -> int:
@@ -118,7 +139,7 @@ class Reporting(Struct):
                 text = github_text(reported, self._exit_code, links_of(self.environment))
         write_document(self.environment.folder / report.path, text, "report")
 
-    def _tried(self, write: Callable[[], None]) -> bool:
+    def _tried(self, write: Callable[[], None], *, unasked: bool = False) -> bool:
         """Return whether something could be written. That it could not is said, not raised.
 
         A report that cannot be written must not hide the result of the run.
@@ -127,8 +148,12 @@ class Reporting(Struct):
             write()
         except Exception as error:  # noqa: BLE001
             said = isinstance(error, ReconcilerError)
-            self.console.complain(str(error) if said else f"a report was not written: {describe(error)}")
-            self.exit = Exit.ERROR
+            text = str(error) if said else f"a report was not written: {describe(error)}"
+            if unasked or self.verb == "apply":
+                self.console.warn(text, always=True)
+            else:
+                self.console.complain(text)
+                self.exit = Exit.ERROR
             return False
         return True
 
@@ -281,24 +306,11 @@ def links_of(environment: Environment) -> Links:
     return Links.of(environment.environ, environment.folder)
 
 
-def write_step_files(reported: Sequence[Reported], exit_code: int, environment: Environment) -> None:
-    """Write the outputs and the summary of the step. Errors: `UsageError` where a file cannot be written."""
-    from reconciler.render.github import outputs_text
-    from reconciler.render.markdown import STEP_SUMMARY, Limit, markdown
-
-    _append("GITHUB_OUTPUT", outputs_text(reported, exit_code), environment)
-    # The summary has room for what other commands of the step have not written into it.
-    path = environment.environ.get("GITHUB_STEP_SUMMARY")
-    try:
-        taken = Path(path).stat().st_size if path else 0
-    except OSError:
-        taken = 0
-    limit = Limit(max(0, STEP_SUMMARY.most - taken - 1), STEP_SUMMARY.size)
-    _append("GITHUB_STEP_SUMMARY", markdown(reported, limit), environment)
-
-
 def _append(variable: str, text: str, environment: Environment) -> None:
-    """Append to the file that a variable names; the last line in it may still be without an end."""
+    """Append to the file that a variable names; the last line in it may still be without an end.
+
+    Errors: `UsageError` where it cannot be written.
+    """
     path = environment.environ.get(variable)
     if not path:
         return
@@ -311,7 +323,7 @@ def _append(variable: str, text: str, environment: Environment) -> None:
             file.write(f"{chr(10) if is_begun else ''}{text}".encode("utf-8", "backslashreplace"))
     except (OSError, ValueError) as error:
         why = getattr(error, "strerror", None) or error
-        raise UsageError(f"{visible(path)} ({variable}) cannot be written: {why}") from error
+        raise UsageError(f"{visible(path, longest=4096)} ({variable}) cannot be written: {why}") from error
 
 
 def github_text(reported: Sequence[Reported], exit_code: int, links: Links) -> str:

@@ -522,6 +522,15 @@ class TestDrift:
         assert bench.run("drift", {"schedule": "x"}, code).code == ends
 
 
+@pytest.mark.parametrize("variable", ["GITHUB_OUTPUT", "GITHUB_STEP_SUMMARY"])
+def test_a_file_of_the_step_that_cannot_be_written_changes_no_end(bench: Bench, variable: str) -> None:
+    bench.environ[variable] = "/nowhere/at/all"
+    bench.inputs["REVIEWED"] = "ab"
+    ended = bench.run("apply", {"inputs": {}}, 5)
+    assert (ended.code, ended.arguments[0]) == (5, "apply")
+    assert f"The file of {variable} cannot be written: No such file" in ended.log
+
+
 def test_without_a_report_the_comment_says_so_and_takes_none_of_an_earlier_step(bench: Bench) -> None:
     bench.plan()
     bench.environ["RECORD"] = "/nowhere"

@@ -27,14 +27,16 @@ OTHER = """\
 """
 
 
+FILES_OF_A_STEP = {"GITHUB_OUTPUT": "output", "GITHUB_STEP_SUMMARY": "summary"}
+
+
 @pytest.fixture
 def step(world: World) -> World:
     """The same world, as a step of GitHub Actions finds it."""
     world.environ |= {
         "GITHUB_ACTIONS": "true",
         "GITHUB_WORKSPACE": str(world.folder),
-        "GITHUB_OUTPUT": str(world.folder / "output"),
-        "GITHUB_STEP_SUMMARY": str(world.folder / "summary"),
+        **{name: str(world.folder / file) for name, file in FILES_OF_A_STEP.items()},
     }
     return world
 
@@ -210,9 +212,17 @@ def test_elsewhere_nothing_of_it_is_said_but_to_a_file(world: World, screen: Scr
     assert "::" not in screen.err
 
 
-def test_a_file_of_the_step_that_cannot_be_written_hides_nothing(step: World) -> None:
-    step.environ["GITHUB_OUTPUT"] = str(step.folder)
-    run = step.plans()
-    assert run.exit is Exit.ERROR
-    assert "(GITHUB_OUTPUT) cannot be written" in run.told
-    assert "Plan: 0 to create, 1 to update" in run.out
+@pytest.mark.parametrize("verb", ["plan", "apply"])
+@pytest.mark.parametrize("missing", [("GITHUB_OUTPUT",), ("GITHUB_STEP_SUMMARY",), tuple(FILES_OF_A_STEP)])
+def test_a_file_of_the_step_that_cannot_be_written_is_a_warning_and_the_others_are_written(
+    step: World, verb: str, missing: tuple[str, ...]
+) -> None:
+    step.environ |= dict.fromkeys(missing, str(step.folder / "nowhere" / "file"))
+    run = {"plan": step.plans, "apply": step.applies}[verb](settings={"quiet": True})
+    assert run.exit is Exit.DONE
+    assert [line for line in run.told.splitlines() if "cannot be written" in line] == [
+        f"Warning: {step.folder / 'nowhere' / 'file'} ({name}) cannot be written: No such file or directory"
+        for name in missing
+    ]
+    written = {name: (step.folder / file).exists() for name, file in FILES_OF_A_STEP.items()}
+    assert written == {name: name not in missing for name in FILES_OF_A_STEP}

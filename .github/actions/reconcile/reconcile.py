@@ -104,8 +104,15 @@ class Step:
         """Tell people, in the log and in the summary of the step."""
         for line in lines:
             print(harmless(line))
-        with Path(self.environ["GITHUB_STEP_SUMMARY"]).open("a", encoding="utf-8") as summary:
-            summary.write("".join(f"- {harmless(line)}\n" for line in lines) + "\n")
+        self.add("GITHUB_STEP_SUMMARY", "".join(f"- {harmless(line)}\n" for line in lines) + "\n")
+
+    def add(self, variable: str, text: str) -> None:
+        """Add text to the file of the step that a variable names; one that cannot be written ends nothing."""
+        try:
+            with Path(self.environ.get(variable, "")).open("a", encoding="utf-8") as file:
+                file.write(text)
+        except OSError as error:
+            print(harmless(f"The file of {variable} cannot be written: {error.strerror}."))
 
 
 @dataclass
@@ -366,8 +373,7 @@ COMMANDS: Mapping[str, Callable[[Step], int]] = {
 def main(arguments: Sequence[str]) -> int:
     """Do one step."""
     step = Step.of_this_job()
-    with Path(step.environ["GITHUB_OUTPUT"]).open("a", encoding="utf-8") as outputs:
-        outputs.write(f"artifact={artifact_name(step.target)}\n")
+    step.add("GITHUB_OUTPUT", f"artifact={artifact_name(step.target)}\n")
     try:
         return COMMANDS[arguments[0]](step)
     except Trouble as error:
