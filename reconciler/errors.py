@@ -74,10 +74,15 @@ class UsageError(ReconcilerError):
 class FilesInvalid(ReconcilerError):
     """The files hold problems; nothing was asked of any API."""
 
+    lists_warnings = False  # whether each warning is to be printed, and not one line for each code
+
     def __init__(self, problems: Sequence[Problem]) -> None:
-        noun = "problem" if len(problems) == 1 else "problems"
-        super().__init__(f"{len(problems)} {noun} in the files; nothing was sent")
         self.problems = tuple(problems)
+        warnings = sum(problem.severity == "warning" for problem in problems)
+        self.errors = len(problems) - warnings
+        too = f" and {warnings} warning{'' if warnings == 1 else 's'}" if warnings else ""
+        noun = "problem" if self.errors == 1 else "problems"
+        super().__init__(f"{self.errors} {noun}{too} in the files; nothing was sent")
 
 
 class NotEdited(FilesInvalid):
@@ -85,8 +90,8 @@ class NotEdited(FilesInvalid):
 
     def __init__(self, problems: Sequence[Problem]) -> None:
         super().__init__(problems)
-        noun = "problem stands" if len(problems) == 1 else "problems stand"
-        self.args = (f"{len(problems)} {noun} in the way of this edit; nothing was written",)
+        noun = "problem stands" if self.errors == 1 else "problems stand"
+        self.args = (f"{self.errors} {noun} in the way of this edit; nothing was written",)
 
 
 class Refused(ReconcilerError):

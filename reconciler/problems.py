@@ -40,6 +40,23 @@ class Severity(StrEnum):
     WARNING = "warning"
 
 
+WARNINGS = {
+    "acceptance-ended": "An accepted difference whose last day is over.",
+    "clock-change": "A time that does not exist, or exists twice, on the day when the clock changes.",
+    "contradiction": "Two fields of one resource of which one undoes the other.",
+    "copied-twice": "The same thing of an earlier customer is copied by two entries.",
+    "delimiter-in-words": "A delimiter of letters or digits, which is perhaps the name of one.",
+    "file-imports-only": "A field that only uploads in the Tool use, and the API does not.",
+    "incomplete-date-format": "A date format without a year, a month or a day.",
+    "language-with-region": "A language with a region, where the vendor speaks of two letters.",
+    "no-survey": "Settings of a survey, and no survey that they are about.",
+    "nothing-to-copy": "An earlier customer is named, and nothing of it is copied.",
+    "obsolete-field": "A field that the vendor no longer uses.",
+    "unused-preset": "A preset that no resource names.",
+}
+"""Every warning about the files by its code, and what it is about: these can be switched off."""
+
+
 class Problem(Struct, frozen=True):
     """One thing that is wrong: `code` for machines, `message` says what, `hint` what to write instead.
 

@@ -57,7 +57,7 @@ def runs(verb: Callable[..., Command | None]) -> Callable[..., int | None]:
             exit = error.exit
             problems = error.problems if isinstance(error, FilesInvalid) else ()
             _fail(console, str(error), exit, problems)
-            console.problems(problems)
+            console.problems(problems, every=isinstance(error, FilesInvalid) and error.lists_warnings)
             console.complain(str(error), kind=type(error).__name__, exit_code=int(exit))
         except KeyboardInterrupt:
             _fail(console, "interrupted", Exit.ERROR)

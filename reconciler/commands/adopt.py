@@ -43,6 +43,7 @@ from reconciler.render.listing import (
     brought_text,
     left_text,
 )
+from reconciler.render.values import problem_document
 
 _NO_NAMES = (Forbidden, NotFound, Declined, BadAnswer)
 """What a list of names can fail with while everything else works: its role, or a path that is inferred."""
@@ -130,7 +131,9 @@ def adopt(
         now = [one for one in after.declared[session.target.name] if one.key in keys]
         left = snapshot.plan_of(now)
     text = adopted_text(adopted, len(edits), len(managed), writes=not diff, paint=console.paint)
-    finish(session.workspace, edits, console, text, adopted_document(adopted), diff=diff)
+    document = adopted_document(adopted) | {"problems": [*map(problem_document, after.warnings)]}
+    finish(session.workspace, edits, console, text, document, diff=diff)
+    console.problems(after.warnings)
     if left.changes or left.blocked:
         console.say(left_text(left))
     return Exit.DONE
@@ -275,9 +278,11 @@ def adopt_update(
                 for view in change.differing
                 if view.cls is FieldClass.SET and change.live
             ]
-        edits, _ = edited(session.workspace, files, environment)
+        edits, after = edited(session.workspace, files, environment)
     text = brought_text(brought, len(edits), writes=not diff, paint=console.paint)
-    finish(session.workspace, edits, console, text, brought_document(brought), diff=diff)
+    document = brought_document(brought) | {"problems": [*map(problem_document, after.warnings)]}
+    finish(session.workspace, edits, console, text, document, diff=diff)
+    console.problems(after.warnings)
     resets = sum(len(change.resets) for change in _every_change(plan))
     if resets:
         console.say(f"Live fields that nothing declares stay undeclared: {resets}. See them with plan.")

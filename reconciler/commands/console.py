@@ -64,20 +64,31 @@ class Console(Struct, eq=False):
         if not self.quiet:
             self._log("info", "message", harmless(text), {"message": text})
 
-    def warn(self, text: str, *, always: bool = False) -> None:
-        """Print a warning, unless quiet was asked for; with `always` even then."""
+    def warn(self, text: str, *, always: bool = False, **fields: Any) -> None:
+        """Print a warning, unless quiet was asked for; with `always` even then. `fields` are for programs."""
         if always or not self.quiet:
-            self._log("warning", "warning", f"Warning: {harmless(text)}", {"message": text})
+            self._log("warning", "warning", f"Warning: {harmless(text)}", {"message": text, **fields})
 
     def complain(self, text: str, **fields: Any) -> None:
         """Print an error; `fields` are for programs."""
         self._log("error", "error", f"Error: {harmless(text)}", {"message": text, **fields})
 
-    def problems(self, problems: Sequence[Problem]) -> None:
-        """Print what is wrong in the files, each problem on its line."""
-        # Imported here: most runs find nothing wrong.
-        from reconciler.render.values import problem_document, problems_text
+    def problems(self, problems: Sequence[Problem], *, every: bool = False) -> None:
+        """Print each error in the files and, unless quiet was asked for, a line for each code of warnings.
 
+        Each warning has its own line with `every`, or where more was asked for.
+        """
+        if not problems:
+            return
+        # Imported here: most runs find nothing wrong.
+        from reconciler.render.values import problem_document, problems_text, tally, warnings_by_code
+
+        if self.quiet or not (every or self.verbose):
+            for code, some in warnings_by_code(problems).items():
+                text = f"{tally(code, some)}; `validate` lists {'it' if len(some) == 1 else 'them'}"
+                self.warn(text, code=code, count=len(some))
+            problems = [problem for problem in problems if problem.severity == "error"]
+        problems = sorted(problems, key=lambda problem: problem.severity == "error")  # the grave ones last
         if not self.logs_json:
             if problems:
                 self._write(problems_text(problems, paint=self.paint))

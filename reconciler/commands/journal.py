@@ -142,8 +142,8 @@ def remembered(session: Session, console: Console | None = None) -> Iterator[Mem
             if console is not None:
                 reason = str(error).rstrip(".")
                 console.warn(f"{reason}. This plan is made without the journal, and apply would refuse.")
-        if console is not None and not console.quiet:
-            console.problems(memory.untrue)
+        if console is not None:
+            console.problems(memory.untrue, every=True)
         yield memory
 
 

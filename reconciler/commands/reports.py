@@ -278,8 +278,7 @@ def begin(workspace: Workspace[Seed], console: Console, environment: Environment
 
         for line in mask_lines(_secrets(workspace, environment)):
             console.command(line)
-    if not console.quiet:
-        console.problems(workspace.warnings)
+    console.problems(workspace.warnings)
 
 
 def annotate(problems: Sequence[Problem], console: Console, environment: Environment) -> None:

@@ -31,6 +31,7 @@ from reconciler.expoints.seed import Seed
 from reconciler.journal.holding import is_dead, this_process
 from reconciler.journal.journal import ReadOnlyJournal
 from reconciler.planfile.files import check_place, write_document
+from reconciler.problems import Problem
 from reconciler.render.status import (
     JournalFigures,
     ResourceFigures,
@@ -41,7 +42,7 @@ from reconciler.render.status import (
     status_document,
     status_text,
 )
-from reconciler.render.values import PLAIN, json_text
+from reconciler.render.values import PLAIN, Document, Paint, json_text
 
 
 class Form(StrEnum):
@@ -71,8 +72,10 @@ def status(
     if file:
         check_place(file, "status")
     found: dict[str, TargetStatus] = {}
+    warnings: dict[Problem, None] = {}
 
     def visit(workspace: Workspace[Seed], part: Selection) -> TargetResult:
+        warnings.update(dict.fromkeys(workspace.warnings))
         chosen = Chosen(workspace, chosen_target(workspace, part.target), environment)
         one = found[chosen.target.name] = _status_of(chosen, part, console)
         if form is not Form.TEXT:
@@ -86,19 +89,20 @@ def status(
         found.get(end.target) or TargetStatus(end.target, error=end.error, exit=end.exit) for end in ends
     ]
     now = environment.clock.now()
+    document = status_document(statuses, now, [*warnings])
     if file:
-        write_document(file, f"{_text(form, statuses, now, replace(console, paint=PLAIN))}\n", "status")
-    console.result(_text(form, statuses, now, console), status_document(statuses, now))
+        write_document(file, f"{_text(form, statuses, now, document, PLAIN)}\n", "status")
+    console.result(_text(form, statuses, now, document, console.paint), document)
     pending = detailed_exitcode and any(status.is_pending for status in statuses)
     return Exit.gravest([*(status.exit for status in statuses), *([Exit.PENDING] if pending else [])])
 
 
-def _text(form: Form, statuses: Sequence[TargetStatus], now: float, console: Console) -> str:
+def _text(form: Form, statuses: Sequence[TargetStatus], now: float, document: Document, paint: Paint) -> str:
     match form:
         case Form.TEXT:
-            return status_text(statuses, now, paint=console.paint)
+            return status_text(statuses, now, paint=paint)
         case Form.JSON:
-            return json_text(status_document(statuses, now))
+            return json_text(document)
         case Form.OPENMETRICS:
             return openmetrics(statuses, now)
         case Form.PROMETHEUS:

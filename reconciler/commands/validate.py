@@ -11,7 +11,14 @@ from reconciler.commands.workspace import CUSTOMER_SEEDS, Selection, open_worksp
 from reconciler.config.validation import Schema
 from reconciler.errors import Exit, FilesInvalid
 from reconciler.problems import Problem
-from reconciler.render.values import FORMAT_VERSION, counted, json_text, problem_document, problems_text
+from reconciler.render.values import (
+    FORMAT_VERSION,
+    counted,
+    harmless,
+    json_text,
+    problem_document,
+    problems_text,
+)
 
 
 def validate(selection: Selection, console: Console, environment: Environment) -> Exit:
@@ -20,12 +27,17 @@ def validate(selection: Selection, console: Console, environment: Environment) -
         workspace = open_workspace(selection, environment)
     except FilesInvalid as error:
         _annotate(error.problems, console, environment)
+        error.lists_warnings = True
         raise
     _annotate(workspace.warnings, console, environment)
     summary = (
         f"Valid: {counted(workspace.files, 'file')}, {counted(workspace.count, 'resource')}, "
         f"{counted(len(workspace.targets), 'target')}, {counted(len(workspace.warnings), 'warning')}."
     )
+    ignored = {
+        code: (workspace.ignored[code], why) for code, why in workspace.settings.ignore_warnings.items()
+    }
+    off = [f"Switched off: {number} × {code} ({harmless(why)})" for code, (number, why) in ignored.items()]
     warnings = problems_text(workspace.warnings, paint=console.paint)
     document = {
         "format_version": FORMAT_VERSION,
@@ -33,8 +45,11 @@ def validate(selection: Selection, console: Console, environment: Environment) -
         "resources": workspace.count,
         "targets": list(workspace.targets),
         "problems": [problem_document(problem) for problem in workspace.warnings],
+        "ignored": [
+            {"code": code, "count": number, "reason": why} for code, (number, why) in ignored.items()
+        ],
     }
-    console.result(f"{warnings}\n\n{summary}" if warnings else summary, document)
+    console.result("\n\n".join(text for text in (warnings, "\n".join(off), summary) if text), document)
     return Exit.DONE
 
 

@@ -37,6 +37,10 @@ def loosened(before: Workspace[Any], now: Workspace[Any], target: str) -> Sequen
     if then not in (None, first):
         place = now.contents.settings.top.at("default_target").key_place
         found.append(_warning(place, "default_target", first or _NONE, str(then)))
+    for code, reason in now.settings.ignore_warnings.items():
+        if code not in before.settings.ignore_warnings:
+            place = now.contents.settings.top.at("ignore_warnings", code).key_place
+            found.append(_warning(place, f"ignore_warnings.{code}", _NONE, reason[:_LONGEST]))
     found += [one for old, new in compared if old for one in _resources(before, now, old, new)]
     return tuple(dict.fromkeys(found))
 

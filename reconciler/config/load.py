@@ -206,7 +206,8 @@ class Workspace(Struct, Generic[S], frozen=True):
     presets: Mapping[str, Level]
     seeds: Mapping[str, tuple[S, ...]]  # for every target, the seeds on it, in the order of the keys
     moved: Mapping[str, str]  # full key of before → full key of today
-    warnings: tuple[Problem, ...]
+    warnings: tuple[Problem, ...]  # but for those that are switched off
+    ignored: Mapping[str, int]  # the code of every warning that is switched off → how many there are
     contents: Contents  # the sections of the files, which tell where a setting stands
 
 
@@ -230,6 +231,7 @@ def load(
     file, names = shown(folder / SETTINGS_FILE, base), (section.kind.name, seeds.name)
     contents = contents_of(documents, file, Settings.model_fields, names, report)
     settings = _settings(contents, report)
+    report.ignored = frozenset(settings.ignore_warnings if settings else ())
     accounts = {section.account, seeds.account}
     targets = _targets(contents, section, folder, settings.undeclared if settings else Policy.RESET, report)
     for name, target in targets.items():
@@ -273,6 +275,7 @@ def load(
         seeds=seeds_here,
         moved=moved,
         warnings=report.problems(Severity.WARNING),
+        ignored=report.count_ignored(),
         contents=contents,
     )
 
@@ -442,5 +445,11 @@ def as_of(workspace: Workspace[S], now: float) -> Workspace[S]:
             accepted = {path: over for path, over in one.accepted.items() if over.until >= today}
             holding.append(one if accepted == one.accepted else replace(one, accepted=accepted))
         declared[target] = tuple(holding)
-    warnings = sorted([*workspace.warnings, *ended], key=lambda problem: problem.place)
-    return replace(workspace, declared=declared, warnings=tuple(warnings))
+    ignored, warnings = dict(workspace.ignored), [*workspace.warnings]
+    for problem in ended:
+        if problem.code in ignored:
+            ignored[problem.code] += 1
+        else:
+            warnings.append(problem)
+    warnings.sort(key=lambda problem: problem.place)
+    return replace(workspace, declared=declared, warnings=tuple(warnings), ignored=ignored)

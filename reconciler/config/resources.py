@@ -11,13 +11,13 @@ from datetime import date
 from typing import TYPE_CHECKING, Annotated, Any, TypeAlias
 
 from msgspec import Struct, field
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, PlainValidator, WithJsonSchema
+from pydantic import BaseModel, ConfigDict, Field, PlainValidator, WithJsonSchema
 from pydantic.alias_generators import to_pascal
 
-from reconciler.config.names import CONTROL, LINE_BREAK, LONGEST_NAME, meant, visible
+from reconciler.config.names import LINE_BREAK, LONGEST_NAME, meant, visible
 from reconciler.config.nodes import Node
 from reconciler.config.validation import (
-    NOT_BLANK,
+    Reason,
     Report,
     Vocabulary,
     Written,
@@ -25,7 +25,6 @@ from reconciler.config.validation import (
     paths,
     pattern_of,
     refusal,
-    shape,
     unknown_name,
     validated,
     without,
@@ -100,14 +99,6 @@ def _day(value: object) -> date:
     raise refusal("invalid-value", "this is no day of the calendar", "write it like 2026-12-31")
 
 
-def _reason(value: str) -> str:
-    if not value.strip():
-        raise refusal("too-short", "an empty reason is none", "write why the difference is accepted")
-    if CONTROL.search(value) or LINE_BREAK.search(value):
-        raise refusal("control-character", "it holds what cannot be seen", "write it in one line")
-    return value.strip()
-
-
 def _targets(value: object) -> object:
     if isinstance(value, dict) or (isinstance(value, list) and all(isinstance(name, str) for name in value)):
         return value
@@ -139,9 +130,7 @@ class Acceptance(Written):
         PlainValidator(_day),
         WithJsonSchema({"type": "string", "pattern": pattern_of(_DAY), "examples": ["2026-12-31"]}),
     ] = Field(description="The last day on which it counts, in the workspace's time zone.")
-    reason: Annotated[str, AfterValidator(_reason), shape(pattern=NOT_BLANK)] = Field(
-        max_length=LONGEST_NAME, description="Why; plans show it."
-    )
+    reason: Reason = Field(max_length=LONGEST_NAME, description="Why; plans show it.")
 
 
 class Controls(Written):

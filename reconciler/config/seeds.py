@@ -32,7 +32,7 @@ from reconciler.config.resources import Controls, Finding, blocks_of
 from reconciler.config.validation import MOST_PROBLEMS, Model, Report, Vocabulary, kind_of, paths, validated
 from reconciler.config.yaml import DEEPEST, Refusal, Unreadable, unseen
 from reconciler.engine.kind import Json
-from reconciler.problems import Place, Problem, Redacted
+from reconciler.problems import Place, Problem, Redacted, Severity
 
 if TYPE_CHECKING:
     from zoneinfo import ZoneInfo
@@ -196,11 +196,13 @@ class SeedReader(Struct, Generic[S], frozen=True, eq=False, dict=True):
     ) -> None:
         key = declared.key
         counting = [finding for finding in findings if finding.path or key not in doubtful]
-        for one in counting[:MOST_PROBLEMS]:
+        errors = [one for one in counting if one.severity is Severity.ERROR]
+        warnings = (one for one in counting if one.severity is Severity.WARNING)
+        for one in (*errors[:MOST_PROBLEMS], *warnings):
             place = declared.place_of(one.path)
             self.report.add(Problem(one.code, place, key, one.message, one.hint, one.severity))
-        if len(counting) > MOST_PROBLEMS:
-            message = f"{len(counting) - MOST_PROBLEMS} more problems are not listed"
+        if len(errors) > MOST_PROBLEMS:
+            message = f"{len(errors) - MOST_PROBLEMS} more problems are not listed"
             self.report.error("too-many-problems", declared.place, key, message, "solve the others first")
 
     def _levels(self, node: Node, key: str) -> tuple[_Level | None, dict[str, _Level | None]]:
@@ -289,13 +291,13 @@ class SeedReader(Struct, Generic[S], frozen=True, eq=False, dict=True):
                 )
                 under += [(node, said)] if said else []
         below = tuple(node for node, _ in under)
-        before = len(report.found)
+        before = report.errors
         for number, row in enumerate(self._rows(written, key)):
             if number == MOST_CUSTOMERS:
                 message = f"{MOST_CUSTOMERS:,} customers are the most of one seed"
                 report.error("too-long", row.place, key, message, "split the seed")
                 return
-            if len(report.found) - before >= MOST_PROBLEMS:
+            if report.errors - before >= MOST_PROBLEMS:
                 message = "this customer and those after it are not looked at"
                 report.error("too-many-problems", row.place, key, message, "solve the others first")
                 return

@@ -31,12 +31,21 @@ from pydantic_core import CoreSchema, PydanticCustomError
 
 from reconciler.access import ALLOWED_ENV, MOUNTED_SECRETS, SECRETS_DIR, Access, is_loopback, owner_of
 from reconciler.config.discovery import content_of
-from reconciler.config.names import visible
-from reconciler.config.validation import NOT_BLANK, Schema, Written, passing, pattern_of, refusal, shape
+from reconciler.config.names import LONGEST_NAME, meant, visible
+from reconciler.config.validation import (
+    NOT_BLANK,
+    Reason,
+    Schema,
+    Written,
+    passing,
+    pattern_of,
+    refusal,
+    shape,
+)
 from reconciler.engine.change import Limits, Share
 from reconciler.engine.kind import Json, Policy
 from reconciler.errors import Refused, UsageError
-from reconciler.problems import Place
+from reconciler.problems import WARNINGS, Place
 
 LARGEST_SECRET = 8_192  # bytes of a file that holds a value; most servers take no longer header
 
@@ -412,6 +421,12 @@ Recipients = Annotated[tuple[Recipient, ...], Field(max_length=200), AsTuple]
 PhoneNumbers = Annotated[tuple[PhoneNumber, ...], Field(max_length=200), AsTuple]
 
 
+def _warning_code(code: str) -> str:
+    if code not in WARNINGS:
+        raise refusal("unknown-warning", "there is no such warning", meant(code, WARNINGS))
+    return code
+
+
 class Settings(Written):
     """What counts for the whole workspace."""
 
@@ -423,6 +438,21 @@ class Settings(Written):
     time_zone: Annotated[ZoneInfo, PlainValidator(_time_zone), WithJsonSchema({"type": "string"})] = Field(
         DEFAULT_ZONE, description="In which dates and times of seeds are meant, like Europe/Amsterdam."
     )
+    ignore_warnings: Annotated[
+        dict[
+            Annotated[str, AfterValidator(_warning_code)], Annotated[Reason, Field(max_length=LONGEST_NAME)]
+        ],
+        WithJsonSchema(
+            {
+                "type": "object",
+                "properties": {
+                    code: {"description": about, "type": "string", "pattern": NOT_BLANK}
+                    for code, about in WARNINGS.items()
+                },
+                "additionalProperties": False,
+            }
+        ),
+    ] = Field({}, description="Warnings that are switched off: {code: why}. validate still counts them.")
 
 
 class Account(Written):

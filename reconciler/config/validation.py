@@ -3,21 +3,22 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Callable, Collection, Mapping, Sequence
 from functools import cache
-from typing import Any, NoReturn, TypeAlias, TypeVar, get_args
+from typing import Annotated, Any, NoReturn, TypeAlias, TypeVar, get_args
 
 from msgspec import Struct, field
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 from pydantic_core import ErrorDetails, PydanticCustomError
 
-from reconciler.config.names import listed, nearest, snake, visible
+from reconciler.config.names import CONTROL, LINE_BREAK, listed, nearest, snake, visible
 from reconciler.config.nodes import Node
 from reconciler.config.yaml import Refusal, quoted
 from reconciler.errors import FilesInvalid
 from reconciler.problems import Place, Problem, Severity
 
-MOST_IN_WORKSPACE = 2_000  # problems of a whole workspace
+MOST_IN_WORKSPACE = 2_000  # errors of a whole workspace; warnings have no limit
 MOST_PROBLEMS = 100  # of one mapping; more are counted, not listed
 
 Model = TypeVar("Model", bound=BaseModel)
@@ -36,9 +37,14 @@ class Written(BaseModel):
 
 
 class Report(Struct, eq=False):
-    """Takes every problem once, but none that only follows from one of YAML; `FilesInvalid` if too many."""
+    """Takes every problem once, but none that only follows from one of YAML.
+
+    Raises `FilesInvalid` for too many errors. Warnings are never too many.
+    """
 
     found: dict[Problem, None] = field(default_factory=dict)  # every problem by now
+    errors: int = 0  # how many of these are errors
+    ignored: frozenset[str] = frozenset()  # codes of warnings that are switched off
     doubtful: set[str] = field(default_factory=set)
     """The keys of which what is known is not all that the files say, as after any error."""
     _unread: set[Place] = field(default_factory=set)
@@ -55,12 +61,14 @@ class Report(Struct, eq=False):
 
     def add(self, problem: Problem) -> None:
         """Add a problem, unless its place could not be read anyway."""
-        if problem.severity is Severity.ERROR:
+        is_error = problem.severity is Severity.ERROR
+        if is_error:
             self.doubtful.add(problem.key)
-        if problem.place in self._unread:
+        if problem.place in self._unread or problem in self.found:
             return
         self.found[problem] = None
-        if len(self.found) >= MOST_IN_WORKSPACE:
+        self.errors += is_error
+        if is_error and self.errors >= MOST_IN_WORKSPACE:
             message = "the rest of the workspace is not looked at"
             self.stop("too-many-problems", problem.place, "", message, "solve the others first")
 
@@ -83,9 +91,18 @@ class Report(Struct, eq=False):
             self.doubtful.add(key)
 
     def problems(self, severity: Severity | None = None) -> tuple[Problem, ...]:
-        """Return the problems by place, of one severity if one is given."""
-        wanted = [one for one in self.found if severity in (None, one.severity)]
+        """Return the problems by place, of one severity if one is given; no warning that is switched off."""
+        wanted = [one for one in self.found if severity in (None, one.severity) and not self.ignores(one)]
         return tuple(sorted(wanted, key=lambda one: (one.place, one.code, one.key, one.message)))
+
+    def ignores(self, problem: Problem) -> bool:
+        """Tell whether a problem is a warning that is switched off."""
+        return problem.severity is Severity.WARNING and problem.code in self.ignored
+
+    def count_ignored(self) -> Mapping[str, int]:
+        """Return how many warnings there are of each code that is switched off."""
+        counts = Counter(one.code for one in self.found if self.ignores(one))
+        return {code: counts[code] for code in sorted(self.ignored)}
 
 
 def refusal(code: str, message: str, hint: str = "") -> PydanticCustomError:
@@ -104,12 +121,24 @@ def passing(test: Callable[[Any], object], code: str, message: str, hint: str = 
     return AfterValidator(check)
 
 
+def _reason(value: str) -> str:
+    if not value.strip():
+        raise refusal("too-short", "an empty reason is none", "write why this is meant to be so")
+    if CONTROL.search(value) or LINE_BREAK.search(value):
+        raise refusal("control-character", "it holds what cannot be seen", "write it in one line")
+    return value.strip()
+
+
 def shape(**keywords: Any) -> Any:
     """Return the annotation that adds these keywords of JSON Schema, which an editor can see, to a type.
 
     They never refuse what the validators of the type accept; these may be stricter.
     """
     return Field(json_schema_extra=keywords)
+
+
+Reason: TypeAlias = Annotated[str, AfterValidator(_reason), shape(pattern=NOT_BLANK)]
+"""Why something is as it is, on one line."""
 
 
 def pattern_of(form: re.Pattern[str] | str) -> str:
@@ -177,6 +206,7 @@ def validated(
         code, message, hint = _refusal(error, words)
         there = node.at(*error["loc"])
         is_at_key = error["type"] in ("extra_forbidden", "missing", "missing-credentials")
+        is_at_key |= error["loc"][-1:] == (_OF_A_KEY,)
         report.error(code, there.key_place if is_at_key else there.place, key, message, hint)
     if len(errors) > MOST_PROBLEMS:
         message = f"{len(errors) - MOST_PROBLEMS} more problems are not listed"
@@ -245,6 +275,7 @@ def kind_of(value: object) -> str:
     return _KINDS.get(type(value), "something else")
 
 
+_OF_A_KEY = "[key]"  # the last step of the location of an error in a key of a mapping, as pydantic has it
 _KINDS = {
     type(None): "null",
     bool: "true or false",
@@ -281,7 +312,7 @@ def _refusal(error: ErrorDetails, words: Vocabulary) -> Refusal:
         parent = ".".join(step for step in location[:-1] if isinstance(step, str))
         return unknown_name(str(location[-1]), parent, words)
     name = ""
-    for step in location:
+    for step in (step for step in location if step != _OF_A_KEY):
         name += f"[{step}]" if isinstance(step, int) else f".{visible(step)}"
     name = name.lstrip(".")
     if kind == "missing":

@@ -355,6 +355,7 @@ StatusDocument: Any = _described(
     format_version=Literal[1],
     at=(Moment, "When this was found out."),
     targets=list[TargetStatusPart],
+    problems=(list[ProblemPart], "The warnings about the files."),
     exit_code=ExitCode,
 )
 DOCUMENTS: Mapping[str, type[BaseModel]] = {

@@ -20,7 +20,7 @@ from reconciler.engine.change import Blocked, Change
 from reconciler.engine.outcome import Outcome, Result
 from reconciler.expoints.recipients import SeedPlan
 from reconciler.expoints.seed import masked
-from reconciler.problems import Problem
+from reconciler.problems import Problem, Severity
 from reconciler.render.report import MEANINGS, Reported, Stopped, TargetReport, in_order, summary_line
 from reconciler.render.text import (
     MAIL_IS_SENT,
@@ -34,7 +34,7 @@ from reconciler.render.text import (
     sent_parts,
     sign_of,
 )
-from reconciler.render.values import counted, harmless, shortened
+from reconciler.render.values import MOST_LISTED, counted, harmless, shortened, tally, warnings_by_code
 
 _LONGEST_SENTENCE = 1000
 _LONGEST_NAME = 200
@@ -229,7 +229,7 @@ def _parts(reported: Reported) -> Iterator[Part]:
             yield _alert("CAUTION", [reported.error])
         else:
             yield _alert("CAUTION", [f"**Exit {int(reported.exit)}:** {_sentence(reported.error)}"])
-            yield _problems(reported.problems)
+            yield from _problems(reported.problems)
         return
     yield f"### {verb.capitalize()}{where}"
     yield from _head(reported)
@@ -283,7 +283,7 @@ def _plan_parts(planned: TargetReport) -> Iterator[Part]:
     yield from map(_sentence, remarks(plan))
     unmanaged = [f"- {live.id} {_name(live.name)}" for live in plan.unmanaged]
     yield Group("#### Unmanaged (live, declared nowhere; left alone)", unmanaged, "configuration", "\n")
-    yield _problems(planned.problems)
+    yield from _problems(planned.problems)
 
 
 def _resets(planned: TargetReport) -> Group:
@@ -370,14 +370,24 @@ def _seed(planned: TargetReport, seed: SeedPlan) -> str:
     return _fold(title, body, title, is_open=bool(seed.blocks))[0]
 
 
-def _problems(problems: Sequence[Problem]) -> Group:
-    items = []
-    for one in problems:
+def _problems(problems: Sequence[Problem]) -> Iterator[Group]:
+    """Yield every error, and the warnings by their codes, of each the first ones."""
+
+    def line(one: Problem) -> str:
         key = f" {code(one.key)}" if one.key else ""
         hint = f" → {_sentence(one.hint)}" if one.hint else ""
         where = f"{code(str(one.place))} {one.severity.value} {code(one.code)}{key}"
-        items.append(f"- {where}: {_sentence(one.message)}{hint}")
-    return Group("#### Problems in the files", items, "problem", "\n")
+        return f"- {where}: {_sentence(one.message)}{hint}"
+
+    errors = [line(one) for one in problems if one.severity is Severity.ERROR]
+    yield Group("#### Problems in the files", errors, "problem", "\n")
+    folds = []
+    for kind, some in warnings_by_code(problems).items():
+        how_many, lines = tally(kind, some), [line(one) for one in some[:MOST_LISTED]]
+        if len(some) > MOST_LISTED:
+            lines.append(f"- and {len(some) - MOST_LISTED} more: {code('reconciler validate')} lists them")
+        folds.append(_fold(element(how_many), ["\n".join(lines)], code(how_many)))
+    yield replace(_group("#### Warnings about the files", folds), noun="warning")
 
 
 def _end_parts(applied: TargetReport) -> Iterator[Part]:
@@ -400,7 +410,7 @@ def _end_parts(applied: TargetReport) -> Iterator[Part]:
     to_write = [f"- {code(line.where)}: {code(line.text)}" for line in applied.lines]
     yield Group("#### To write into the files", to_write, "line", "\n")
     yield Group("", [_sentence(note) for note in applied.notes], "note")
-    yield _problems(applied.problems)
+    yield from _problems(applied.problems)
 
 
 def _outcome(planned: TargetReport, outcome: Outcome, change: Change | None) -> Fold:

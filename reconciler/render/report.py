@@ -185,7 +185,6 @@ def in_order(reports: Sequence[Reported]) -> Sequence[Reported]:
 def problems_of(reports: Sequence[Reported]) -> list[Problem]:
     """Return what is to be shown on lines of the files, each once, whatever targets it was found for."""
     found = [problem for one in reports if isinstance(one, TargetReport) for problem in one.loosened]
-    found += [problem for one in reports for problem in one.problems]
     for one in reports:
         if isinstance(one, Stopped):
             continue
@@ -206,6 +205,8 @@ def problems_of(reports: Sequence[Reported]) -> list[Problem]:
         for seed in one.seeds.seeds:
             for b in seed.blocks:
                 found.append(Problem(b.code, seed.seed.place, seed.seed.key, f"{where}{b.message}"))
+    # Last, for GitHub shows the first of a kind: warnings about the files may be many.
+    found += [problem for one in reports for problem in one.problems]
     return [*dict.fromkeys(found)]
 
 

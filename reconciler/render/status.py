@@ -15,7 +15,17 @@ from msgspec.structs import asdict
 from reconciler import __version__
 from reconciler.errors import Exit
 from reconciler.journal.entries import Run
-from reconciler.render.values import FORMAT_VERSION, PLAIN, Document, Paint, counted, harmless, moment
+from reconciler.problems import Problem
+from reconciler.render.values import (
+    FORMAT_VERSION,
+    PLAIN,
+    Document,
+    Paint,
+    counted,
+    harmless,
+    moment,
+    problem_document,
+)
 
 _HEADINGS = (
     *("target", "managed", "drifted", "blocked", "unmanaged"),
@@ -141,7 +151,7 @@ def _summary(statuses: Sequence[TargetStatus]) -> str:
     )
 
 
-def status_document(statuses: Sequence[TargetStatus], now: float) -> Document:
+def status_document(statuses: Sequence[TargetStatus], now: float, warnings: Sequence[Problem]) -> Document:
     """Return the same as a document, as `planfile.format.StatusDocument` says."""
     return {
         "format_version": FORMAT_VERSION,
@@ -162,6 +172,7 @@ def status_document(statuses: Sequence[TargetStatus], now: float) -> Document:
             }
             for status in statuses
         ],
+        "problems": [problem_document(problem) for problem in warnings],
         "exit_code": int(Exit.gravest(status.exit for status in statuses)),
     }
 

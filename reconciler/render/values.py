@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 FORMAT_VERSION = 1  # the version of every JSON document; it grows when a member changes its meaning
 LONGEST = 60  # characters of a value that are shown; the rest is counted
+MOST_LISTED = 10  # of what a person need not look at one by one; the rest is counted
 
 Document = dict[str, Any]
 Style = Callable[[str], str]
@@ -155,6 +156,21 @@ def problems_text(problems: Sequence[Problem], *, paint: Paint = PLAIN) -> str:
         if problem.hint:
             lines.append(f"    → {harmless(problem.hint)}")
     return "\n".join(lines)
+
+
+def warnings_by_code(problems: Sequence[Problem]) -> Mapping[str, Sequence[Problem]]:
+    """Return the warnings under their codes, the most frequent code first."""
+    found: dict[str, list[Problem]] = {}
+    for problem in problems:
+        if problem.severity is Severity.WARNING:
+            found.setdefault(problem.code, []).append(problem)
+    return dict(sorted(found.items(), key=lambda item: -len(item[1])))
+
+
+def tally(code: str, warnings: Sequence[Problem]) -> str:
+    """Return how often there is a warning, and in how many files."""
+    files = len({warning.place.file for warning in warnings})
+    return f"{len(warnings)} × {code}, in {counted(files, 'file')}"
 
 
 def problem_document(problem: Problem) -> Document:

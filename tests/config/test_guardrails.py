@@ -72,6 +72,12 @@ NOW_B = "import_configs.b.undeclared: keep → reset"
 
 # What stands here is what tests/hostile/test_loosened_guardrails.py has not in its one pull request.
 ROWS: list[tuple[Mapping[str, str], Mapping[str, str], list[str]]] = [
+    # what is warned of
+    (
+        {"top": "ignore_warnings: {unused-preset: old}\n"},
+        {"top": "ignore_warnings: {unused-preset: new, file-imports-only: by hand too}\n"},
+        ["2 ignore_warnings.file-imports-only: (none) → by hand too"],
+    ),
     # limits
     ({}, {}, []),
     (beside("limits: {resets: 5}"), beside("limits: {resets: 3}"), []),

@@ -26,7 +26,7 @@ from reconciler.engine.kind import Kind
 from reconciler.engine.outcome import Outcome, Result
 from reconciler.expoints.recipients import SeedPlan
 from reconciler.expoints.seed import masked
-from reconciler.problems import Place, Problem
+from reconciler.problems import Place, Problem, Severity
 from reconciler.render.github import Links
 from reconciler.render.report import MEANINGS, Reported, Stopped, TargetReport, in_order, summary_line
 from reconciler.render.text import (
@@ -41,7 +41,7 @@ from reconciler.render.text import (
     sent_parts,
     sign_of,
 )
-from reconciler.render.values import Document, harmless, shortened, shown_field
+from reconciler.render.values import Document, harmless, shortened, shown_field, tally, warnings_by_code
 
 WHOLE = 40
 """How many cards stand on a page as a whole. The inside of the others waits as text, of which a script makes
@@ -149,7 +149,11 @@ def _section(reported: Reported, links: Links) -> Document:
     section: Document = {
         "target": harmless(reported.target),
         "alert": alert,
-        "problems": [_problem(one, links) for one in reported.problems],
+        "problems": [_problem(one, links) for one in reported.problems if one.severity is Severity.ERROR],
+        "warnings": [
+            (harmless(tally(code, some)), [_problem(one, links) for one in some])
+            for code, some in warnings_by_code(reported.problems).items()
+        ],
         **dict.fromkeys(("summary", "fingerprint"), ""),
         **dict.fromkeys(("lines", "loosened", "groups", "notes", "unmanaged", "to_write", "figures"), ()),
     }
@@ -165,7 +169,6 @@ def _section(reported: Reported, links: Links) -> Document:
 
 def _problem(problem: Problem, links: Links) -> Document:
     return {
-        "severity": problem.severity.value,
         "code": problem.code,
         "spot": _spot(problem.place, links),
         "key": harmless(problem.key),
