@@ -47,7 +47,7 @@ from reconciler.expoints.planning import SeedsPlan
 from reconciler.expoints.recipients import SeedPlan, SendResult
 from reconciler.expoints.seed import Seed
 from reconciler.expoints.sending import kept_waiting
-from reconciler.journal.entries import Ending
+from reconciler.journal.entries import FOUND_BY_NAME, Ending
 from reconciler.journal.holding import is_dead, this_process
 from reconciler.journal.journal import ReadOnlyJournal
 from reconciler.planfile.files import PlanFile, read_plan
@@ -126,7 +126,7 @@ def _apply_target(
             console.say(planned.gone)
         if not options.yes and not approval.binds:
             confirm(planned.plan, planned.seeds, console)
-        with execute(session, planned, "apply", options.lock, console, expoints) as applied:
+        with execute(session, planned, approval.command, options.lock, console, expoints) as applied:
             if options.write_ids:
                 applied = write_ids(applied, session, console)
             report.interim(applied)
@@ -162,6 +162,13 @@ class Approval(Struct, frozen=True):
     def binds(self) -> bool:
         """Whether only what was reviewed may be carried out. It then counts as the answer of a person."""
         return bool(self.named or self.files)
+
+    @property
+    def command(self) -> str:
+        """What a run is called in the journal that carries it out: with what was reviewed, in short."""
+        files = [f"{Path(one.name).name} ({fingerprint_of(one.review.digests)[:12]})" for one in self.files]
+        named = [f"--reviewed {one[:12]}" for one in sorted(self.named)]
+        return " ".join(["apply", *files, *named])
 
     def check_files(self, session: Session) -> None:
         """Check that each plan file was made for the accounts of the open target, and shows what it means.
@@ -289,7 +296,7 @@ def execute(
                     # Now that no other run can write: what one has created since the plan is left alone.
                     plan = without_created(plan, memory_in(session, run.journal).last_writes)
                 for doubt, id in found:
-                    ending = Ending(Result.APPLIED.value, f"found by its name in run {run.number}", id)
+                    ending = Ending(Result.APPLIED.value, f"{FOUND_BY_NAME} in run {run.number}", id)
                     run.journal.end_operation(doubt.operation, ending)
                 engine = engine_for(session, plan, run)
                 deferral.enter_context(deferred_interrupts(lambda: _stop(engine, console)))

@@ -6,6 +6,7 @@ from fnmatch import fnmatchcase
 from itertools import islice
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from reconciler.checkmarket.model import SECTION
 from reconciler.commands.console import Console
@@ -16,13 +17,12 @@ from reconciler.commands.workspace import Selection
 from reconciler.errors import Exit, UsageError
 from reconciler.journal.entries import Run
 from reconciler.journal.journal import ReadOnlyJournal
-from reconciler.journal.rules import as_written
 from reconciler.render.history import history_document, history_text, run_document, run_text
 from reconciler.render.values import FORMAT_VERSION, counted
 
 
 class Filter(Struct, frozen=True):
-    """Which runs to show: that wrote a key of these globs, that began within `since` seconds; how many."""
+    """Which runs to show: that wrote or sent a key of these globs, or began `since` seconds ago; how many."""
 
     keys: tuple[str, ...] = ()
     since: float | None = None
@@ -33,10 +33,7 @@ def history(selection: Selection, wanted: Filter, console: Console, environment:
     """Print the runs of the target, newest first. Asks no API and needs no secret but the journal's."""
     chosen = choose(selection, environment)
     with open_past(chosen) as past:
-        runs = [
-            as_written(run, past.operations(run.number, bodies=False))
-            for run in _wanted(past, chosen, wanted)
-        ]
+        runs = [past.record(run).run for run in _wanted(past, chosen, wanted)]
     zone = chosen.workspace.settings.time_zone
     console.result(
         history_text(chosen.target.name, runs, zone, environment.clock.now()), history_document(runs)
@@ -48,7 +45,9 @@ def _wanted(past: ReadOnlyJournal, chosen: Chosen, wanted: Filter) -> list[Run]:
     now = chosen.environment.clock.now()
 
     def writes(run: Run) -> bool:
-        keys = [operation.intent.key for operation in past.operations(run.number, bodies=False)]
+        record = past.record(run)
+        keys = [operation.intent.key for operation in (*record.operations, *record.resolved)]
+        keys += [mail.seed for mail in record.mail]
         names = [*keys, *(key.partition(".")[2] for key in keys)]
         return any(fnmatchcase(name, glob) for name in names for glob in wanted.keys)
 
@@ -58,15 +57,14 @@ def _wanted(past: ReadOnlyJournal, chosen: Chosen, wanted: Filter) -> list[Run]:
 
 
 def history_show(number: int, selection: Selection, console: Console, environment: Environment) -> Exit:
-    """Print one run with every field that it wrote. Errors: `UsageError` where there is no such run."""
+    """Print one run with all that it wrote down. Errors: `UsageError` where there is no such run."""
     chosen = choose(selection, environment)
     with open_past(chosen) as past:
-        operations = past.operations(number)
-        run = as_written(the_run(past, number), operations)
+        record = replace(past.record(the_run(past, number)), operations=past.operations(number))
     kinds = {SECTION.kind.name: SECTION.kind}
     zone = chosen.workspace.settings.time_zone
-    text = run_text(run, operations, kinds, zone, environment.clock.now(), paint=console.paint)
-    console.result(text, run_document(run, operations, kinds))
+    text = run_text(record, kinds, zone, environment.clock.now(), paint=console.paint)
+    console.result(text, run_document(record, kinds))
     return Exit.DONE
 
 

@@ -22,7 +22,7 @@ from reconciler.expoints.planning import RENAMED, SeedsPlan
 from reconciler.expoints.recipients import Recipient, RecipientState, SeedPlan
 from reconciler.expoints.sending import delivery_of, record_settled, statuses_of
 from reconciler.expoints.settling import look
-from reconciler.journal.entries import BatchIntent, DeliveryState
+from reconciler.journal.entries import RESOLVED, BatchIntent, DeliveryState
 from reconciler.render.json import seed_status_document, seeds_documents, sent_documents
 from reconciler.render.text import (
     MAIL_IS_SENT,
@@ -167,7 +167,7 @@ def _write_down(
 
     Of the counted ones that are `explained` a batch is written, so that the journal explains their mailboxes.
     """
-    is_sent, why, journal = standing is DeliveryState.SENT, "resolved by a person", run.journal
+    is_sent, why, journal = standing is DeliveryState.SENT, RESOLVED, run.journal
     past = journal.past(account)
     found = {(d.batch, d.customer) for d in past if d.standing is DeliveryState.FOUND}
     for one in recipients:
@@ -207,9 +207,10 @@ def seeds_send(
     Customers in doubt are never sent: resolve them first.
     """
     check_target_is_named(selection, environment)
+    command = f"seeds send {key}{' --again' if again else ''}"
     with (
         _opened(selection, console, environment, key) as expoints,
-        open_run(expoints.session, f"seeds send {key}", lock, console) as run,
+        open_run(expoints.session, command, lock, console) as run,
     ):
         planned = expoints.plan(run.journal)
         record_settled(run.journal, planned)

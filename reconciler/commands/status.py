@@ -178,7 +178,9 @@ def _journal(past: ReadOnlyJournal, chosen: Chosen, accounts: AbstractSet[str]) 
     """
     name, now = chosen.target.name, chosen.environment.clock.now()
     runs = past.runs()
-    applies = (run for run in runs if run.start.target == name and run.start.command == "apply")
+    applies = (
+        run for run in runs if run.start.target == name and run.start.command.partition(" ")[0] == "apply"
+    )
     held = [
         run
         for run in runs

@@ -30,6 +30,10 @@ RESULTS = ("applied", "failed", "stale", "skipped", "in doubt")
 MAY_BE_DONE, SURELY_NOT_DONE = ("applied", "in doubt"), ("failed", "stale", "skipped")
 """How a write ends that may have been carried out, as may one without an end; and how the others end."""
 
+FOUND_BY_NAME = "found by its name"  # how the reason begins of a write that a later run has looked up
+DIED = "the run died before it could be told"  # of a write or a batch that has no end
+RESOLVED = "resolved by a person"  # the note of deliveries that a person has judged; nothing was sent then
+
 _LARGEST = 2**63 - 1  # what every database holds
 _LAST = 253_402_128_000.0  # 30 December 9999, so that the time can be shown in every zone
 _DEEPEST = 200
@@ -185,6 +189,31 @@ class BatchIntent(_Model, frozen=True, omit_defaults=True):
     resolved: Mapping[Text, Text]  # moments of the batch, resolved: member → ISO 8601 with offset
     run: Number | None = None  # the run that sends it, and holds its account
     server_at: ServerTime | None = None  # what the server's own clock says now
+
+
+class Mail(Struct, frozen=True):
+    """What a run did with customers of one batch: it sent it, found them, or resolved what was open of it."""
+
+    batch: int
+    seed: str
+    round: str
+    customers: int
+    standing: DeliveryState  # as the run left them
+    note: str = ""
+    was: DeliveryState | None = None  # how they stood before, where the run resolved it
+    sender: int | None = None  # the run that sent what was resolved
+    moments: Mapping[str, str] = field(default_factory=dict)  # of a batch, resolved: member → ISO 8601
+    now: Mapping[str, int] = field(default_factory=dict)  # how many stand how now, where that is another way
+
+
+class RunRecord(Struct, frozen=True):
+    """All that one run has written down, whether it could count it at its end or not."""
+
+    run: Run
+    operations: Sequence[Operation]
+    mail: Sequence[Mail] = ()
+    resolved: Sequence[Operation] = ()  # writes in doubt of earlier runs, whose end it has found out
+    learned: Mapping[str, Any] = field(default_factory=dict)  # path → default, in compared form
 
 
 class JournalBegan(_Model, frozen=True, tag_field="what", tag="journal"):

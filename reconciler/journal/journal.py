@@ -38,6 +38,7 @@ from reconciler.journal.entries import (
     Operation,
     Rejected,
     Run,
+    RunRecord,
     RunsPruned,
     RunStart,
     Unsound,
@@ -122,6 +123,10 @@ class ReadOnlyJournal:
         state = self._current()
         written = tuple(one for one in state.writes.values() if one.run == run)
         return self._with_bodies(state, written) if bodies else written
+
+    def record(self, run: Run) -> RunRecord:
+        """Return all that a run has written down; the bodies of its writes are not read."""
+        return rules.record_of(self._current(), run)
 
     def latest(self, account: str) -> Mapping[str, Operation]:
         """Return for every key the last write on the account that may have been carried out.

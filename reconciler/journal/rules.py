@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from typing import Any, TypeAlias, TypeVar
 
 from msgspec import Struct, field
@@ -18,7 +18,10 @@ from msgspec.structs import replace
 
 from reconciler.errors import Exit, Held, Refused
 from reconciler.journal.entries import (
+    DIED,
+    FOUND_BY_NAME,
     MAY_BE_DONE,
+    RESOLVED,
     RESULTS,
     SURELY_NOT_DONE,
     BatchBegan,
@@ -32,10 +35,12 @@ from reconciler.journal.entries import (
     Intent,
     JournalBegan,
     Line,
+    Mail,
     Operation,
     Run,
     RunBegan,
     RunEnded,
+    RunRecord,
     RunsPruned,
     RunStart,
     StandingChanged,
@@ -64,6 +69,10 @@ class JournalState(Struct):
     """Write → the entries of its beginning and of its end, beside which its bodies are kept; 0 for none."""
     batches: dict[int, BatchIntent] = field(default_factory=dict)  # with their deliveries as they stand now
     defaults: dict[str, Mapping[str, Any]] = field(default_factory=dict)  # account → what was learned there
+    mail: list[tuple[int | None, StandingChanged]] = field(default_factory=list)
+    """What became of customers, in this order, each with the run that wrote it down, as far as it is kept."""
+    learned: dict[int, Mapping[str, Any]] = field(default_factory=dict)  # run → what it learned
+    resolved: dict[int, int] = field(default_factory=dict)  # write → the later run that found out its end
     last_run: int = 0  # the highest number ever given to a run; pruning takes none back
     last_write: int = 0
     last_batch: int = 0
@@ -77,6 +86,9 @@ class JournalState(Struct):
             places=dict(self.places),
             batches=dict(self.batches),
             defaults=dict(self.defaults),
+            mail=list(self.mail),
+            learned=dict(self.learned),
+            resolved=dict(self.resolved),
         )
 
     def latest(self, account: str | None = None) -> dict[tuple[str, str], Operation]:
@@ -132,19 +144,30 @@ class JournalState(Struct):
                 self.writes[fact.number] = Operation(fact.number, fact.run, fact.intent, at)
                 self.places[fact.number] = (n, 0)
             case WriteEnded():
-                if fact.operation not in self.writes:
-                    raise Unsound(f"there is no write {fact.operation} before it")
-                self._heard_of(self.writes[fact.operation].run, at)
-                self.writes[fact.operation] = replace(self.writes[fact.operation], ending=fact.ending)
-                self.places[fact.operation] = (self.places[fact.operation][0], n)
+                self._take_end(n, at, fact)
             case DefaultsLearned():
-                self.defaults[fact.account] = {**self.defaults.get(fact.account, {}), **fact.values}
+                self._take_defaults(fact)
             case BatchBegan():
                 self._take_batch(at, fact)
             case StandingChanged():
                 self._take_standing(at, fact)
             case RunsPruned():
                 self._take_pruning(fact)
+
+    def _take_end(self, n: int, at: float, fact: WriteEnded) -> None:
+        if fact.operation not in self.writes:
+            raise Unsound(f"there is no write {fact.operation} before it")
+        write = self.writes[fact.operation]
+        self._heard_of(write.run, at)
+        self.writes[fact.operation] = replace(write, ending=fact.ending)
+        self.places[fact.operation] = (self.places[fact.operation][0], n)
+        if fact.ending.reason.startswith(FOUND_BY_NAME) and (by := self._at_work(write.intent.account)):
+            self.resolved[fact.operation] = by
+
+    def _take_defaults(self, fact: DefaultsLearned) -> None:
+        self.defaults[fact.account] = {**self.defaults.get(fact.account, {}), **fact.values}
+        if fact.run in self.runs:
+            self.learned[fact.run] = {**self.learned.get(fact.run, {}), **fact.values}
 
     def _take_batch(self, at: float, fact: BatchBegan) -> None:
         number, batch = _next(self.last_batch, fact.number), fact.batch
@@ -157,6 +180,8 @@ class JournalState(Struct):
         deliveries = tuple(replace(delivery, **said) for delivery in batch.deliveries)
         self.batches[number] = replace(batch, deliveries=deliveries)
         self.last_batch = number
+        run = self._at_work(batch.account) if batch.run is None else batch.run
+        self.mail.append((run, StandingChanged(number, None, fact.standing, "", None)))
         if batch.run in self.runs:  # a pruned run leaves its batches behind
             self._heard_of(batch.run, at)
 
@@ -172,14 +197,28 @@ class JournalState(Struct):
             for delivery in batch.deliveries
         )
         self.batches[fact.batch] = replace(batch, deliveries=deliveries)
+        # The whole of a batch is concluded by the run that sent it, even after another one has ended that.
+        run = batch.run if fact.customer is None else self._at_work(batch.account)
+        self.mail.append((run, fact))
 
     def _take_pruning(self, fact: RunsPruned) -> None:
         gone = set(fact.runs)
         self.runs = {number: run for number, run in self.runs.items() if number not in gone}
         self.writes = {number: one for number, one in self.writes.items() if one.run not in gone}
         self.places = {number: places for number, places in self.places.items() if number in self.writes}
+        self.mail = [(None if run in gone else run, one) for run, one in self.mail]
+        self.learned = {run: values for run, values in self.learned.items() if run not in gone}
+        resolved = self.resolved.items()
+        self.resolved = {one: run for one, run in resolved if one in self.writes and run not in gone}
         self.last_run = max(self.last_run, fact.last_run)
         self.last_write = max(self.last_write, fact.last_operation)
+
+    def _at_work(self, account: str) -> int | None:
+        """Return the run that holds an account; there is one at most."""
+        for run in reversed(self.runs.values()):
+            if run.is_open and account in run.start.accounts:
+                return run.number
+        return None
 
     def _heard_of(self, number: int, at: float, account: str | None = None) -> Run:
         """Note that a run wrote something down, on an account that it holds; return it."""
@@ -386,23 +425,76 @@ def _check_holds(state: JournalState, run: int, account: str) -> None:
         raise Refused(f"run {run} does not hold {shown}: nothing is written there. Please report it")
 
 
-def as_written(run: Run, operations: Sequence[Operation]) -> Run:
-    """Return a run with the counts that its writes show: it may have broken off before it counted any.
+def record_of(state: JournalState, run: Run) -> RunRecord:
+    """Return what a run has written down, without bodies, its counts made of that: it may have broken off.
 
-    A write without an end is in doubt, unless the run is open. What the run said itself adds the changes that
-    never became a write, and the customers that it sent to.
+    A write or a batch without an end is in doubt, unless the run is open. What the run counted itself adds
+    the changes that never became a write.
     """
-    ends = Counter(one.ending.result if one.ending else "in doubt" for one in operations)
-    if run.is_open:
-        ends["in doubt"] -= sum(one.ending is None for one in operations)
-    if not run.counts and not operations:
-        return run
-    said = {result: run.counts.get(result, 0) for result in SURELY_NOT_DONE}
-    counts = {result: max(ends[result], said.get(result, 0)) for result in RESULTS}
-    counts |= {"sent": run.counts["sent"]} if "sent" in run.counts else {}
+    operations = tuple(one for one in state.writes.values() if one.run == run.number)
+    counts: dict[str, int] = {}
+    if run.counts or operations:
+        ends = Counter(one.ending.result if one.ending else "in doubt" for one in operations)
+        if run.is_open:
+            ends["in doubt"] -= sum(one.ending is None for one in operations)
+        said = {result: run.counts.get(result, 0) for result in SURELY_NOT_DONE}
+        counts = {result: max(ends[result], said.get(result, 0)) for result in RESULTS}
+    if "sent" in run.counts:
+        counts["sent"] = 0
+    mail = tuple(_mail_of(state, run))
+    for one in mail:
+        name = _COUNTED_AS[one.standing] if one.was is None else "customers resolved"
+        counts[name] = counts.get(name, 0) + one.customers
+    if resolved := tuple(state.writes[write] for write, by in state.resolved.items() if by == run.number):
+        counts["changes resolved"] = len(resolved)
     # What breaks off without counting is written down as an error, like any bug.
     broke_off = run.exit == Exit.ERROR and not run.counts and not run.note
-    return replace(run, counts=counts, note="ended without a conclusion" if broke_off else run.note)
+    told = replace(run, counts=counts, note="ended without a conclusion" if broke_off else run.note)
+    return RunRecord(told, operations, mail, resolved, state.learned.get(run.number, {}))
+
+
+_COUNTED_AS = {
+    DeliveryState.INTENDED: "customers under way",
+    DeliveryState.SENT: "sent",
+    DeliveryState.REFUSED: "customers refused",
+    DeliveryState.NOT_SENT: "customers refused",
+    DeliveryState.FOUND: "customers found",
+    DeliveryState.IN_DOUBT: "customers in doubt",
+}
+
+
+def _mail_of(state: JournalState, run: Run) -> Iterator[Mail]:
+    """Yield what a run did with customers: the batches that it sent, whom it found, what it resolved."""
+    own, before = dict[int, StandingChanged](), dict[tuple[int, str | None], DeliveryState]()
+    resolved: dict[tuple[str, str, str], tuple[int, DeliveryState, DeliveryState, str]] = {}
+    for by, one in state.mail:
+        batch, customer = state.batches[one.batch], one.customer
+        was = before.get((one.batch, customer)) or before.get((one.batch, None)) or one.standing
+        before[one.batch, customer] = one.standing
+        if by != run.number:
+            continue
+        if customer is None:
+            own[one.batch] = one
+            if one.note != RESOLVED:
+                continue
+            del own[one.batch]  # not sent: so the journal explains the mailboxes of those who were found
+            was = DeliveryState.FOUND
+        for name in [customer] if customer else [delivery.customer for delivery in batch.deliveries]:
+            key = (batch.seed, batch.round, name)
+            first, stood, *_ = resolved.get(key, (one.batch, was))
+            resolved[key] = (first, stood, one.standing, one.note)
+    for number, end in own.items():
+        batch, standing, note = state.batches[number], end.standing, end.note
+        if standing is DeliveryState.INTENDED and not run.is_open:
+            standing, note = DeliveryState.IN_DOUBT, DIED
+        now = Counter(delivery.standing for delivery in batch.deliveries)
+        mail = Mail(number, batch.seed, batch.round, len(batch.deliveries), standing, note)
+        # Of those who were found, a later run writes down a batch of its own.
+        is_still = standing is DeliveryState.FOUND or [*now] == [end.standing]
+        yield replace(mail, moments=batch.resolved, now={} if is_still else now)
+    for (number, was, standing, note), customers in Counter(resolved.values()).items():
+        batch = state.batches[number]
+        yield Mail(number, batch.seed, batch.round, customers, standing, note, was, batch.run)
 
 
 def subject(state: JournalState, fact: Fact) -> str:

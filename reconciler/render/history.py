@@ -9,7 +9,16 @@ from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
 from reconciler.engine.body import Absent, compared, value_at, written
-from reconciler.journal.entries import Operation, Run, shown_accounts
+from reconciler.journal.entries import (
+    DIED,
+    RESULTS,
+    DeliveryState,
+    Mail,
+    Operation,
+    Run,
+    RunRecord,
+    shown_accounts,
+)
 from reconciler.render.values import (
     FORMAT_VERSION,
     PLAIN,
@@ -19,6 +28,8 @@ from reconciler.render.values import (
     counted,
     harmless,
     moment,
+    shortened,
+    shown,
     shown_field,
 )
 
@@ -27,8 +38,17 @@ if TYPE_CHECKING:
     from reconciler.engine.classify import Default, Defaults
     from reconciler.engine.kind import Field, Json, Kind
 
+_MAIL = {
+    DeliveryState.INTENDED: ("→", "update"),
+    DeliveryState.SENT: ("→", "create"),
+    DeliveryState.REFUSED: ("✗", "delete"),
+    DeliveryState.NOT_SENT: ("✗", "delete"),
+    DeliveryState.FOUND: ("!", "blocked"),
+    DeliveryState.IN_DOUBT: ("?", "doubt"),
+}
+"""The symbol of what became of a batch, and how `Paint` calls its style."""
 _SYMBOLS = {"create": "+", "update": "~", "delete": "-"}
-_DIED = "the run died before it could be told"
+_LONGEST_COMMAND = 40  # characters of a command in a list
 
 
 def history_text(target: str, runs: Sequence[Run], zone: ZoneInfo, now: float) -> str:
@@ -39,7 +59,7 @@ def history_text(target: str, runs: Sequence[Run], zone: ZoneInfo, now: float) -
         (
             str(run.number),
             datetime.fromtimestamp(run.began, zone).strftime("%Y-%m-%d %H:%M"),
-            harmless(run.start.command),
+            shortened(harmless(run.start.command), _LONGEST_COMMAND),
             f"{harmless(run.start.who)} on {harmless(run.start.process.host)}",
             _end(run, now),
         )
@@ -50,10 +70,21 @@ def history_text(target: str, runs: Sequence[Run], zone: ZoneInfo, now: float) -
 
 
 def _end(run: Run, now: float) -> str:
-    """Return what a run wrote, and how it ended."""
-    counts = ", ".join(f"{number} {what}" for what, number in run.counts.items() if number and what != "sent")
-    sent = f"{counted(run.counts['sent'], 'customer')} sent" if run.counts.get("sent") else ""
-    wrote = [part for part in (counts, sent) if part]
+    """Return what a run wrote, whom it sent to, and how it ended."""
+    counts = {what: number for what, number in run.counts.items() if number}
+    found = counts.pop("changes resolved", 0)
+    changes = ", ".join(
+        [
+            *(f"{number} {what}" for what, number in counts.items() if what in RESULTS),
+            *([f"{counted(found, 'change')} of earlier runs resolved"] if found else []),
+        ]
+    )
+    mail = {what.removeprefix("customers "): n for what, n in counts.items() if what not in RESULTS}
+    customers = ", ".join(
+        f"{number} {what}" if place else f"{counted(number, 'customer')} {what}"
+        for place, (what, number) in enumerate(mail.items())
+    )
+    wrote = [part for part in (changes, customers) if part]
     if run.is_open:
         return "; ".join([f"open, last heard of {max(0, round(now - run.latest))} s ago", *wrote])
     note = [harmless(run.note)] if run.note else []
@@ -63,16 +94,10 @@ def _end(run: Run, now: float) -> str:
 
 
 def run_text(
-    run: Run,
-    operations: Sequence[Operation],
-    kinds: Mapping[str, Kind],
-    zone: ZoneInfo,
-    now: float,
-    *,
-    paint: Paint = PLAIN,
+    record: RunRecord, kinds: Mapping[str, Kind], zone: ZoneInfo, now: float, *, paint: Paint = PLAIN
 ) -> str:
-    """Return a run with every field that it wrote."""
-    start = run.start
+    """Return a run with every field that it wrote, and all that it did with customers."""
+    run, start = record.run, record.run.start
     accounts = ", ".join(shown_accounts(start.accounts))
     at = datetime.fromtimestamp(run.began, zone).strftime("%Y-%m-%d %H:%M:%S")
     head = [
@@ -85,16 +110,47 @@ def run_text(
         f"  ended    {_end(run, now)}",
     ]
     blocks = ["\n".join(harmless(line) for line in head if line)]
-    for operation in operations:
+    for operation in record.operations:
         intent, ending = operation.intent, operation.ending
         id = ending.id if ending and ending.id is not None else intent.id
-        result = harmless(ending.result) if ending else f"in doubt: {_DIED}"
+        result = harmless(ending.result) if ending else f"in doubt: {DIED}"
         reason = f"  {harmless(ending.reason)}" if ending and ending.reason else ""
         what = f"{intent.action}{'' if id is None else f' id {id}'}"
         symbol = getattr(paint, intent.action)(_SYMBOLS[intent.action])
         title = f"{symbol} {paint.strong(harmless(intent.key))}  {what}: {result}{reason}"
         blocks.append("\n".join([title, *_field_lines(operation, kinds, paint)]))
+    blocks += ["\n".join(_mail_lines(one, paint)) for one in record.mail]
+    for operation in record.resolved:
+        ending = operation.ending
+        found = f"{harmless(ending.reason)}, id {ending.id}" if ending else ""
+        what = f"{operation.intent.action} of run {operation.run}, in doubt until then"
+        blocks.append(f"{paint.create('✓')} {paint.strong(harmless(operation.intent.key))}  {what}: {found}")
+    if record.learned:
+        paths: dict[str, list[str]] = {}
+        for path, value in sorted(record.learned.items()):
+            paths.setdefault(shown(value), []).append(harmless(path))
+        lines = (f"    {value}: {', '.join(some)}" for value, some in paths.items())
+        blocks.append("\n".join(["Learned of what a reset leaves behind:", *lines]))
     return "\n\n".join(blocks)
+
+
+def _mail_lines(mail: Mail, paint: Paint) -> Iterator[str]:
+    """Yield what was done with customers of a seed, when they are mailed, and how they stand now."""
+    key, customers = paint.strong(harmless(mail.seed)), counted(mail.customers, "customer")
+    where = f"round {harmless(mail.round)}, batch {mail.batch}"
+    note = f": {harmless(mail.note)}" if mail.note else ""
+    if mail.was is not None:
+        where += f" of run {mail.sender}" if mail.sender else ""
+        was = "found" if mail.was is DeliveryState.FOUND else "in doubt"
+        yield f"{paint.create('✓')} {key}  {where}: {customers} {was}, resolved as {mail.standing}{note}"
+        return
+    symbol, style = _MAIL[mail.standing]
+    said = {DeliveryState.INTENDED: "under way", DeliveryState.FOUND: "found, not sent to"}
+    what = said.get(mail.standing, mail.standing.value)
+    yield f"{getattr(paint, style)(symbol)} {key}  {where}: {customers} {what}{note}"
+    yield from (f"    {harmless(f'{name} {moment}')}" for name, moment in mail.moments.items())
+    if mail.now:
+        yield f"    now: {', '.join(f'{number} {standing}' for standing, number in mail.now.items())}"
 
 
 def _field_lines(operation: Operation, kinds: Mapping[str, Kind], paint: Paint) -> Iterator[str]:
@@ -142,36 +198,61 @@ def history_document(runs: Sequence[Run]) -> Document:
     return {"format_version": FORMAT_VERSION, "runs": [_run_document(run) for run in runs]}
 
 
-def run_document(run: Run, operations: Sequence[Operation], kinds: Mapping[str, Kind]) -> Document:
-    """Return a run with everything that it wrote, as a document."""
-    documents = []
-    for operation in operations:
-        intent, ending = operation.intent, operation.ending
-        documents.append(
+def run_document(record: RunRecord, kinds: Mapping[str, Kind]) -> Document:
+    """Return a run with everything that it wrote down, as a document."""
+    return {
+        "format_version": FORMAT_VERSION,
+        "run": _run_document(record.run),
+        "operations": [_operation_document(one, kinds) for one in record.operations],
+        "mail": [
             {
-                "key": intent.key,
-                "account": shown_accounts([intent.account])[0],
-                "action": intent.action,
-                "id": ending.id if ending and ending.id is not None else intent.id,
-                "at": moment(operation.at),
-                "digest": intent.digest,
-                "result": ending.result.replace(" ", "_") if ending else "in_doubt",
-                "reason": ending.reason if ending else _DIED,
-                "fields": [
-                    {
-                        "path": field.path,
-                        "before": written(field, before),
-                        "after": written(field, after),
-                        "left_out": left_out,
-                    }
-                    for field, before, after, left_out in _written_fields(operation, kinds)
-                ],
-                "body_before": intent.before,
-                "body_sent": intent.body,
-                "body_after": ending.after if ending else None,
+                "key": one.seed,
+                "round": one.round,
+                "batch": one.batch,
+                "customers": one.customers,
+                "result": _underscored(one.standing),
+                "note": one.note,
+                "resolves": _underscored(one.was) if one.was else None,
+                "resolves_run": one.sender,
+                "moments": dict(one.moments),
+                "now": {_underscored(standing): number for standing, number in one.now.items()} or None,
             }
-        )
-    return {"format_version": FORMAT_VERSION, "run": _run_document(run), "operations": documents}
+            for one in record.mail
+        ],
+        "resolved": [_operation_document(one, {}) for one in record.resolved],
+        "learned": dict(record.learned),
+    }
+
+
+def _underscored(words: str) -> str:
+    return words.replace(" ", "_")
+
+
+def _operation_document(operation: Operation, kinds: Mapping[str, Kind]) -> Document:
+    intent, ending = operation.intent, operation.ending
+    return {
+        "key": intent.key,
+        "run": operation.run,
+        "account": shown_accounts([intent.account])[0],
+        "action": intent.action,
+        "id": ending.id if ending and ending.id is not None else intent.id,
+        "at": moment(operation.at),
+        "digest": intent.digest,
+        "result": _underscored(ending.result) if ending else "in_doubt",
+        "reason": ending.reason if ending else DIED,
+        "fields": [
+            {
+                "path": field.path,
+                "before": written(field, before),
+                "after": written(field, after),
+                "left_out": left_out,
+            }
+            for field, before, after, left_out in _written_fields(operation, kinds)
+        ],
+        "body_before": intent.before,
+        "body_sent": intent.body,
+        "body_after": ending.after if ending else None,
+    }
 
 
 def _run_document(run: Run) -> Document:

@@ -461,9 +461,9 @@ def test_a_journal_ends_in_a_sentence(bench: Bench) -> None:
             assert_harmless(history_text("sandbox", runs, zone, clock.now()))
             told: list[Any] = [history_document(runs)]
             for run in runs[:2]:
-                written = past.operations(run.number)
-                assert_harmless(run_text(run, written, kinds, zone, clock.now()))
-                told.append(run_document(run, written, kinds))
+                record = replace(past.record(run), operations=past.operations(run.number))
+                assert_harmless(run_text(record, kinds, zone, clock.now()))
+                told.append(run_document(record, kinds))
             strict(json_text(told))
             if rng.random() < 0.3:
                 made = read_target(

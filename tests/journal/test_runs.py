@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import pytest
 from msgspec.structs import replace
 
 from reconciler.errors import Held, Refused
-from reconciler.journal.entries import BatchIntent, Ending, Intent, Operation, Run
+from reconciler.journal.entries import BatchIntent, DeliveryState, Ending, Intent, Operation, Run
 from reconciler.journal.journal import Journal
 from tests.clock import FakeClock
 
 from .conftest import Reopen
 from .runs import ACCOUNT, APPLIED, BODY, OTHER, a_run, digest, intent, run_start, write
 from .shipments import ACCOUNT as TENANT
-from .shipments import SEED, delivery, standings
+from .shipments import SEED, delivery, hashed, shipment, standings
 
 NUMBERLESS = 4711
 
@@ -109,6 +111,26 @@ def test_a_run_writes_only_where_it_holds_and_as_long_as_it_does(journal: Journa
     assert [told.ending for told in journal.operations(number)] == [APPLIED]
     with pytest.raises(LookupError):
         journal.end_operation(NUMBERLESS, APPLIED)
+
+
+def test_a_run_that_could_not_count_is_told_by_what_it_left(journal: Journal, reopen: Reopen) -> None:
+    def told() -> list[tuple[str, str | None, Mapping[str, int]]]:
+        with reopen() as past:
+            records = [past.record(run) for run in reversed(past.runs())]
+        return [(mail.standing, mail.was, record.run.counts) for record in records for mail in record.mail]
+
+    first = journal.begin_run(run_start(TENANT))
+    batch = journal.intend(replace(shipment("ann", "bob"), run=first))
+    assert told() == [("intended", None, {"customers under way": 2})]
+    journal.take_over(first, "gone")
+    died = ("in doubt", None, {"customers in doubt": 2})
+    assert told() == [died]
+    second = journal.begin_run(run_start(TENANT))
+    journal.conclude(batch, DeliveryState.IN_DOUBT, "late")  # by the first one, which was not gone
+    journal.conclude_delivery(batch, hashed("ann"), DeliveryState.NOT_SENT, "counted")
+    assert told() == [died, ("not sent", "in doubt", {"customers resolved": 1})]
+    journal.end_run(second, 0, {})
+    assert [mail.now for mail in journal.record(journal.runs()[1]).mail] == [{"not sent": 1, "in doubt": 1}]
 
 
 def test_operations_are_told_in_order(journal: Journal, reopen: Reopen, clock: FakeClock) -> None:
