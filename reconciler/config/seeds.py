@@ -9,7 +9,6 @@ file it is 1, where the line begins.
 from __future__ import annotations
 
 import csv
-import hashlib
 import io
 import json
 import re
@@ -70,7 +69,6 @@ class DeclaredSeed(Redacted, Generic[Fields, Row], frozen=True):
     written: tuple[Node, ...]  # the block of its target, if there is one, and the seed
     after: tuple[str, ...]  # the full keys under `after`
     customers: tuple[DeclaredCustomer[Row], ...]  # those of the seed itself, then those of its file
-    table: str = ""  # a fingerprint of the bytes of that file, empty where there is none
 
     def place_of(self, path: str) -> Place:
         """Return where a finding belongs; `customers.3.email` counts the `customers` from 0."""
@@ -238,9 +236,6 @@ class SeedReader(Struct, Generic[S], frozen=True, eq=False, dict=True):
         if block is not None:
             over, said = block
             fields, written = _folded(said, fields), (over, node)
-        table, path = b"", decided(written, "customers_from").value
-        with suppress(Unreadable):  # which is reported where its customers are read
-            table = self.files.content(path) if isinstance(path, str) else b""
         # Most targets say nothing of the customers, and then they are read, and reported, once.
         names = ("customers", "customers_from", "defaults")
         sources = (key, *(id(there) for layer in written for name in names if (there := layer.find(name))))
@@ -258,7 +253,6 @@ class SeedReader(Struct, Generic[S], frozen=True, eq=False, dict=True):
             written=written,
             after=tuple(self._after(written, key, target, resources)),
             customers=customers,
-            table=hashlib.sha256(table).hexdigest() if table else "",
         )
 
     def _after(self, written: Sequence[Node], key: str, target: str, resources: _Keys) -> Iterator[str]:

@@ -62,6 +62,7 @@ from reconciler.expoints.seed import (
     Send,
     Value,
     as_written,
+    canonical,
     is_one_address,
     is_relative,
     masked,
@@ -410,11 +411,10 @@ def seed_of(draft: DeclaredSeed[CustomerSeed, Customer]) -> Seed:
         customers=tuple(_customer(customer) for customer in draft.customers),
         batch=batch,
         send=fields.send,
-        round=fields.round,
+        round=canonical(fields.round),
         after=draft.after,
         shared_mailbox=fields.shared_mailbox,
         fault_statuses=tuple(fields.fault_statuses or ()),
-        table=draft.table,
     )
 
 
@@ -425,7 +425,7 @@ def _customer(customer: DeclaredCustomer[Customer]) -> SeedCustomer:
     fields, places, data = customer.fields, dict[str, Place](), list[DataItem]()
     for layer in reversed(customer.written):
         below = layer.find("data")
-        places |= {name: node.place for name, node in below.entries()} if below else {}
+        places |= {name: node.key_place for name, node in below.entries()} if below else {}
     for name, said in (fields.data or {}).items():
         column = int(name) if re.fullmatch(r"[1-9][0-9]{0,9}", name) else name  # digits are its id
         value, how = (said, None) if isinstance(said, str) else (said.value, said.encryption)

@@ -17,14 +17,23 @@ from zoneinfo import ZoneInfo
 from msgspec import Struct
 from msgspec.structs import replace
 
-from reconciler.config.names import nearest
+from reconciler.config.names import nearest, visible
 from reconciler.engine.change import Block
 from reconciler.engine.kind import Json
 from reconciler.engine.plan import Review
 from reconciler.errors import ReconcilerError
 from reconciler.expoints.client import Column
 from reconciler.expoints.recipients import Recipient, RecipientState, SeedPlan, recipients_of, with_states
-from reconciler.expoints.seed import Moment, Seed, SeedCustomer, Value, resolve, time_text
+from reconciler.expoints.seed import (
+    Moment,
+    Seed,
+    SeedCustomer,
+    Value,
+    canonical,
+    line_feeds,
+    resolve,
+    time_text,
+)
 from reconciler.expoints.settling import SeedScope, explained_by, judged, longest_hidden, look, settle
 from reconciler.journal.entries import Delivery, DeliveryState
 from reconciler.journal.rules import counting
@@ -35,14 +44,14 @@ RENAMED = "renamed"  # the code of the block of a seed that may be another one u
 
 
 def columns_by_key(columns: Sequence[Column]) -> Mapping[str | int, Sequence[Column]]:
-    """Return the columns that a declared name or id means; one, if all is well.
+    """Return the columns that the `key` of declared data means; one, if all is well.
 
     Of an archived column and another one of the same name, the other is meant.
     """
     found: dict[str | int, list[Column]] = {}
     for column in sorted(columns, key=attrgetter("archived")):
         found.setdefault(column.id, []).append(column)
-        same = found.setdefault(column.name, [])
+        same = found.setdefault(canonical(column.name), [])
         if not column.archived or all(other.archived for other in same):
             same.append(column)
     return found
@@ -75,13 +84,14 @@ def _findings(
     """Yield the code, message and place of each thing that the columns refuse of a customer's data."""
     ids, given = Counter[int](), set[int]()
     for item in customer.data:
-        found = meant.get(item.column, ())
+        found = meant.get(item.key, ())
         ids.update(column.id for column in found)
         given |= {column.id for column in found if item.value}
         if not found:
-            similar = near(str(item.column))
-            hint = f"; did you mean {similar}?" if similar else ""
-            yield "unknown-column", f"the tenant has no column {item.column}{hint}", str(item.place)
+            name = str(item.column)
+            similar = near(name)
+            hint = f"; did you mean {visible(similar)}?" if similar else ""
+            yield "unknown-column", f"the tenant has no column {visible(name)}{hint}", str(item.place)
         elif len(found) > 1:
             these = " and ".join(str(column.id) for column in found)
             message = f"{len(found)} columns are called {item.column}: {these}; write the id"
@@ -119,8 +129,9 @@ def body_of(
     for customer in customers:
         data: list[Json] = []
         for item in customer.data:
-            (column,) = meant[item.column]
-            one: dict[str, Json] = {"CustomerDataColumnId": column.id, "Value": item.value}
+            (column,) = meant[item.key]
+            # What the line breaks of a checkout are must not decide what is sent.
+            one: dict[str, Json] = {"CustomerDataColumnId": column.id, "Value": line_feeds(item.value)}
             if item.encryption:
                 thumbprint, key = item.encryption
                 one |= {"IsEncrypted": True, "CertificateThumbprint": thumbprint, "EncryptionKey": key}
@@ -209,7 +220,7 @@ def plan_seeds(scope: SeedScope, seeds: Sequence[Seed]) -> SeedsPlan:
         past, own = _after(settled, past), {key: _after(settled, some) for key, some in own.items()}
     rests = _rests(scope, [one for some in own.values() for one in some], settle_after)
     recipients = {
-        seed.key: with_states(seed, recipients_of(seed, hash), own[seed.key], rests) for seed in seeds
+        seed.key: with_states(seed, recipients_of(seed, hash), own[seed.key], rests, hash) for seed in seeds
     }
     # Then each mailbox that is due is compared with what the journal explains, and what other seeds sent.
     explained = explained_by(past, hash, settle_after, scope.clock.now())

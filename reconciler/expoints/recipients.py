@@ -20,7 +20,16 @@ from pydantic.alias_generators import to_snake
 from reconciler.engine.change import Block
 from reconciler.engine.kind import Json, digest_of
 from reconciler.errors import Exit
-from reconciler.expoints.seed import Seed, SeedCustomer, Send, as_written
+from reconciler.expoints.seed import (
+    SPELLINGS,
+    Seed,
+    SeedCustomer,
+    Send,
+    Spelling,
+    as_written,
+    canonical,
+    spelled,
+)
 from reconciler.journal.entries import Delivery, DeliveryState
 from reconciler.problems import Redacted
 
@@ -163,19 +172,47 @@ class SendResult(Struct, frozen=True):
 def recipients_of(seed: Seed, hash: Hash) -> tuple[Recipient, ...]:
     """Return every customer of a seed under the hashes by which the ledger knows it, as pending."""
     numbers: Counter[str] = Counter()
-    batch, batch_digest = _contents("", as_written(seed.batch), hash), digest_of(as_written(seed.batch))
+    batch, batch_digest = _batch(seed, canonical)
+    hashed = {path: hash_at(path, value, hash) for path, value in batch.items()}
     recipients = []
     for customer in seed.customers:
         mailbox = customer.mailbox
         numbers[mailbox] += 1
-        contents = {**batch, EMAIL: hash_at(EMAIL, customer.email, hash)}
-        contents |= _contents("customers.", as_written(customer.members), hash)
-        for item in customer.data:
-            path = f"customers.data.{item.column}"
-            contents[path] = hash_at(path, [item.value, *(item.encryption or ())], hash)
-        name, digest = f"{mailbox}#{numbers[mailbox]}", digest_of([batch_digest, customer.digest])
+        own = _values(customer, canonical)
+        contents = {**hashed, **{path: hash_at(path, value, hash) for path, value in own.items()}}
+        name, digest = f"{mailbox}#{numbers[mailbox]}", digest_of([batch_digest, customer.digest()])
         recipients.append(Recipient(customer, hash(name), hash(mailbox), hash(digest), contents))
     return tuple(recipients)
+
+
+def _batch(seed: Seed, spelling: Spelling) -> tuple[dict[str, Json], str]:
+    """Return the declared values of a batch by their paths, and a fingerprint of it."""
+    members = spelled(as_written(seed.batch), spelling)
+    return _flat("", members), digest_of(members)
+
+
+def _values(customer: SeedCustomer, spelling: Spelling) -> dict[str, Json]:
+    """Return the declared values of a customer by their paths, which are canonical."""
+    data: dict[str, Json] = {
+        f"customers.data.{item.key}": [spelling(item.value), *(item.encryption or ())]
+        for item in customer.data
+    }
+    return {
+        EMAIL: customer.email,
+        **_flat("customers.", spelled(as_written(customer.members), spelling)),
+        **data,
+    }
+
+
+def _flat(before: str, members: Mapping[str, Json]) -> dict[str, Json]:
+    """Return each value inside members by its path; a list of plain values is one value."""
+    found: dict[str, Json] = {}
+    for name, value in members.items():
+        path = f"{before}{to_snake(name)}"
+        if isinstance(value, list) and any(isinstance(item, dict) for item in value):
+            value = {str(number): item for number, item in enumerate(value)}
+        found |= _flat(f"{path}.", value) if isinstance(value, dict) and value else {path: value}
+    return found
 
 
 def with_states(
@@ -183,17 +220,20 @@ def with_states(
     recipients: Sequence[Recipient],
     deliveries: Sequence[Delivery],
     rests: Callable[[Delivery], bool],
+    hash: Hash,
 ) -> tuple[Recipient, ...]:
     """Return the recipients of a seed with their states, by the deliveries of this seed alone.
 
-    `rests` says whether customers of a refused delivery may still appear.
+    `rests` says whether customers of a refused delivery may still appear. A delivery that an earlier version
+    wrote down counts as unchanged in whatever spelling the text was then.
     """
-    latest = {d.customer: d for d in deliveries if d.round == seed.round}
-    open_rounds = {d.mailbox: d.round for d in deliveries if d.standing.is_open and d.round != seed.round}
+    latest = {d.customer: d for d in deliveries if canonical(d.round) == seed.round}
+    others = (d for d in deliveries if d.standing.is_open and canonical(d.round) != seed.round)
+    open_rounds = {delivery.mailbox: delivery.round for delivery in others}
     found = []
-    for one in _matched(recipients, latest):
+    for one in _matched(seed, recipients, latest, hash):
         delivery = latest.get(one.name)
-        stated = _stated(one, delivery, seed, rests) if delivery else one
+        stated = _stated(one, delivery, seed, rests, hash) if delivery else one
         if stated.is_due and (other := open_rounds.get(stated.mailbox)):
             warning = f"round {other} is in doubt for a mailbox, which may be mailed twice"
             stated = replace(stated, note=f"{stated.note} {warning}".strip())
@@ -201,7 +241,9 @@ def with_states(
     return tuple(found)
 
 
-def _matched(recipients: Sequence[Recipient], latest: Mapping[str, Delivery]) -> Sequence[Recipient]:
+def _matched(
+    seed: Seed, recipients: Sequence[Recipient], latest: Mapping[str, Delivery], hash: Hash
+) -> Sequence[Recipient]:
     """Return recipients of one mailbox under the names that their contents were sent under, if they were.
 
     Their order in the files may have changed since, or one of them is gone: that alone must send no mail.
@@ -215,7 +257,8 @@ def _matched(recipients: Sequence[Recipient], latest: Mapping[str, Delivery]) ->
     names, left = dict[int, str](), list[int]()
     for number, one in enumerate(recipients):
         if known[one.mailbox] and max(known[one.mailbox], declared[one.mailbox]) > 1:
-            if found := sent_as.get(one.digest):
+            digests = (one.digest, *(_digests(seed, one.customer, hash) if one.digest not in sent_as else ()))
+            if found := next(filter(None, map(sent_as.get, digests)), None):
                 names[number] = found.pop(0)
             else:
                 left.append(number)
@@ -228,10 +271,10 @@ def _matched(recipients: Sequence[Recipient], latest: Mapping[str, Delivery]) ->
 
 
 def _stated(
-    recipient: Recipient, delivery: Delivery, seed: Seed, rests: Callable[[Delivery], bool]
+    recipient: Recipient, delivery: Delivery, seed: Seed, rests: Callable[[Delivery], bool], hash: Hash
 ) -> Recipient:
     """Return a recipient with the state that its delivery gives it."""
-    known = replace(recipient, batch=delivery.batch, changed=_changed(delivery, recipient))
+    known = replace(recipient, batch=delivery.batch, changed=_changed(delivery, recipient, seed, hash))
     match delivery.standing:
         case DeliveryState.INTENDED | DeliveryState.IN_DOUBT:
             return replace(known, state=RecipientState.IN_DOUBT, note=delivery.note)
@@ -248,14 +291,30 @@ def _stated(
             return replace(known, state=RecipientState.CHANGED if again else RecipientState.SENT)
 
 
-def _changed(delivery: Delivery, recipient: Recipient) -> tuple[str, ...]:
+def _changed(delivery: Delivery, recipient: Recipient, seed: Seed, hash: Hash) -> tuple[str, ...]:
     """Return the paths at which what is declared differs from what was sent, in the order of the files."""
+    customer = recipient.customer
     if not delivery.contents:  # of an older journal
-        return () if delivery.digest == recipient.digest else ("",)
+        known = delivery.digest == recipient.digest or delivery.digest in _digests(seed, customer, hash)
+        return () if known else ("",)
     declared = recipient.contents
     # Both are one mailbox, so their addresses differ in letter case at most.
-    sent = {**delivery.contents, EMAIL: declared[EMAIL]}
-    return tuple(path for path in {**declared, **sent} if sent.get(path) != declared.get(path))
+    sent = {**{canonical(path): it for path, it in delivery.contents.items()}, EMAIL: declared[EMAIL]}
+    changed = [path for path in {**declared, **sent} if sent.get(path) != declared.get(path)]
+    both = [path for path in changed if path in declared and path in sent]
+    as_named = {f"customers.data.{item.key}": f"customers.data.{item.column}" for item in customer.data}
+    for spelling in SPELLINGS if both else ():
+        values = {**_batch(seed, spelling)[0], **_values(customer, spelling)}
+        for path in both:
+            names = {as_named.get(path, path), *(other(path) for other in SPELLINGS)}
+            if path in changed and sent[path] in {hash_at(name, values[path], hash) for name in names}:
+                changed.remove(path)
+    return tuple(changed)
+
+
+def _digests(seed: Seed, customer: SeedCustomer, hash: Hash) -> set[str]:
+    """Return the digests under which an earlier version may have written a customer down."""
+    return {hash(digest_of([_batch(seed, spelling)[1], customer.digest(spelling)])) for spelling in SPELLINGS}
 
 
 def automatic(hash: Hash) -> Callable[[Delivery], bool]:
@@ -267,17 +326,3 @@ def automatic(hash: Hash) -> Callable[[Delivery], bool]:
 def hash_at(path: str, value: Json, hash: Hash) -> str:
     """Return the hash of a value at a path; equal values at two paths do not look equal."""
     return hash(json.dumps([path, value], sort_keys=True))
-
-
-def _contents(before: str, members: Mapping[str, Json], hash: Hash) -> dict[str, str]:
-    """Return the hash of each value inside members by its path; a list of plain values is one value."""
-    found: dict[str, str] = {}
-    for name, value in members.items():
-        path = f"{before}{to_snake(name)}"
-        if isinstance(value, list) and any(isinstance(item, dict) for item in value):
-            value = {str(number): item for number, item in enumerate(value)}
-        if isinstance(value, dict) and value:
-            found |= _contents(f"{path}.", value, hash)
-        else:
-            found[path] = hash_at(path, value, hash)
-    return found

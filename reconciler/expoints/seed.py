@@ -15,14 +15,15 @@ resolved time has one.
 
 from __future__ import annotations
 
+import base64
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from datetime import UTC, date, datetime, time, timedelta, timezone
 from enum import StrEnum
 from fnmatch import fnmatchcase
-from functools import cached_property, lru_cache
-from typing import ClassVar, TypeAlias
+from functools import lru_cache, partial
+from typing import Any, ClassVar, Literal, TypeAlias
 from zoneinfo import ZoneInfo
 
 from msgspec import Struct
@@ -48,6 +49,52 @@ class Moment(Struct, frozen=True):
 
 Value: TypeAlias = "Json | Moment"  # a member of a batch or customer: plain, or a moment still to be resolved
 
+_BREAK = re.compile("\r\n?")
+
+
+def line_feeds(text: str) -> str:
+    """Return text with every line break as one line feed, as it would stand in another checkout."""
+    return _BREAK.sub("\n", text)
+
+
+def canonical(text: str) -> str:
+    """Return text in the form in which it is compared: line feeds, and Unicode's composed form."""
+    return text if text.isascii() and "\r" not in text else _spelled(text, "NFC", "\n")
+
+
+def _spelled(text: str, form: Literal["NFC", "NFD"], line_break: str) -> str:
+    # Imported here, for a start is short.
+    from unicodedata import normalize
+
+    return normalize(form, line_feeds(text)).replace("\n", line_break)
+
+
+Spelling: TypeAlias = "Callable[[str], str]"
+
+SPELLINGS: tuple[Spelling, ...] = (
+    str,
+    *(partial(_spelled, form=f, line_break=b) for f in ("NFC", "NFD") for b in ("\n", "\r\n", "\r")),
+)
+"""Forms in which an earlier version, which compared text as it stood in the files, may have hashed it."""
+
+
+def spelled(value: Any, spelling: Spelling) -> Any:
+    """Return plain data with every text in it in this spelling, a text file in base64 too."""
+    if isinstance(value, str):
+        return spelling(value)
+    if isinstance(value, list):
+        return [spelled(item, spelling) for item in value]
+    if not isinstance(value, dict):
+        return value
+    found = {name: spelled(item, spelling) for name, item in value.items()}
+    with suppress(ValueError, TypeError):  # what is no text in base64 stays as it is
+        content = base64.b64decode(value.get("Data", ()), validate=True)
+        text = spelling(content.decode()).encode()
+        found["Data"] = base64.b64encode(text).decode()
+        if value.get("FileSize") == len(content):
+            found["FileSize"] = len(text)
+    return found
+
 
 class DataItem(Redacted, frozen=True):
     """One value of a customer's data, for the column with that name (`str`) or id (`int`)."""
@@ -56,9 +103,14 @@ class DataItem(Redacted, frozen=True):
 
     column: str | int
     value: str
-    place: Place
+    place: Place  # where its column is named
     encryption: tuple[str, str] | None = None
     """Certificate thumbprint and encryption key of a value that is already encrypted."""
+
+    @property
+    def key(self) -> str | int:
+        """The column in the form in which two spellings of its name are one."""
+        return canonical(self.column) if isinstance(self.column, str) else self.column
 
 
 _COPYING = {
@@ -68,7 +120,7 @@ _COPYING = {
 }
 
 
-class SeedCustomer(Redacted, frozen=True, dict=True):
+class SeedCustomer(Redacted, frozen=True):
     """One customer of a seed: one survey to one mailbox."""
 
     shown: ClassVar = ("place",)
@@ -91,11 +143,10 @@ class SeedCustomer(Redacted, frozen=True, dict=True):
             name for member, name in _COPYING.items() if self.members.get(member) not in (None, False, [])
         )
 
-    @cached_property
-    def digest(self) -> str:
-        """A fingerprint of the declared content; the order of its data does not matter."""
-        data = sorted([str(i.column), i.value, i.encryption or ()] for i in self.data)
-        return digest_of([self.email, as_written(self.members), data])
+    def digest(self, spelling: Spelling = canonical) -> str:
+        """Return a fingerprint of the declared content in a spelling; the order of its data means nothing."""
+        data = sorted([spelling(str(i.column)), spelling(i.value), i.encryption or ()] for i in self.data)
+        return digest_of([self.email, spelled(as_written(self.members), spelling), data])
 
 
 class Seed(Redacted, frozen=True):
@@ -113,7 +164,6 @@ class Seed(Redacted, frozen=True):
     shared_mailbox: bool = False
     fault_statuses: tuple[str | int, ...] = ()
     """Status names or codes of the tenant that mean that a customer was not mailed."""
-    table: str = ""  # a fingerprint of the file that its customers come from, empty without one
 
     def digest_on(self, target: str, account: str, zone: str) -> str:
         """Return a fingerprint that binds a review to what is declared, on one target and tenant.
@@ -121,11 +171,12 @@ class Seed(Redacted, frozen=True):
         It covers the seed as a whole, so that it reveals nothing of a single customer, and what was written
         (`+21d`), not what that means today. `zone` counts where a time is written.
         """
-        declared = [self.send, self.round, sorted(self.after), digest_of(as_written(self.batch)), self.table]
+        batch = digest_of(spelled(as_written(self.batch), canonical))
+        declared = [self.send, self.round, sorted(self.after), batch]
         everywhere = (self.batch, *(customer.members for customer in self.customers))
         if any(isinstance(value, Moment) for members in everywhere for value in members.values()):
             declared.append(zone)
-        return digest_of([target, account, self.key, declared, [c.digest for c in self.customers]])
+        return digest_of([target, account, self.key, declared, [c.digest() for c in self.customers]])
 
 
 def as_written(members: Mapping[str, Value]) -> dict[str, Json]:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
+from unicodedata import normalize
 
 import pytest
 
@@ -99,11 +101,36 @@ def table(world: SeedWorld, text: str) -> None:
     world.declare(customers=None, customers_from="people.csv")
 
 
-ROWS = "email,First_name_customer\nsmoke+a@example.com,A\n"
+ROWS = 'email,First_name_customer,Business Unit\nsmoke+a@example.com,Zoë,"X\nY"\n'
+SPELLED = {
+    "CRLF": ROWS.replace("\n", "\r\n"),
+    "CR": ROWS.replace("\n", "\r"),
+    "BOM": f"\ufeff{ROWS}",
+    "decomposed": normalize("NFD", ROWS),
+    "blank row": f"{ROWS}\n",
+    "quotes": ROWS.replace("Zoë", '"Zoë"'),
+}
 
 
-@pytest.mark.parametrize("text", [ROWS.replace(",A", ",B"), ROWS + "\n", ROWS.replace("\n", "\r\n")])
-def test_the_bytes_of_a_customer_file_are_reviewed(world: SeedWorld, text: str) -> None:
+@pytest.mark.parametrize("after", SPELLED.values(), ids=SPELLED)
+def test_another_spelling_of_a_table_is_what_was_reviewed_and_sends_the_same(
+    world: SeedWorld, after: str
+) -> None:
+    for before, text in ((ROWS, after), (after, ROWS)):
+        table(world, before)
+        planned(world)
+        table(world, text)
+        assert applied(world).exit is Exit.DONE
+    assert world.mailed == ["smoke+a@example.com"]
+    (data,) = (customer["Data"] for customer in json.loads(world.posts[0].body)["Customers"])
+    assert [normalize("NFC", item["Value"]) for item in data if item["CustomerDataColumnId"] in (15, 18)] == [
+        "Zoë",
+        "X\nY",
+    ]
+
+
+@pytest.mark.parametrize("text", [ROWS.replace("Zoë", "Zoe"), ROWS.replace("X\nY", "X\n\nY")])
+def test_a_table_that_says_something_else_is_not_what_was_reviewed(world: SeedWorld, text: str) -> None:
     table(world, ROWS)
     planned(world)
     table(world, text)
