@@ -1,7 +1,9 @@
-"""What is wrong in the files and where, and values that do not show what they hold."""
+"""What is wrong in the files and where, values that do not show what they hold, and texts that look alike."""
 
 from __future__ import annotations
 
+import re
+from collections.abc import Iterable
 from enum import StrEnum
 from typing import Any, ClassVar
 
@@ -69,3 +71,56 @@ class Problem(Struct, frozen=True):
     message: str
     hint: str = ""
     severity: Severity = Severity.ERROR
+
+
+# What shows nothing beside formats and controls: joiners, fillers of Hangul and Khmer, variation selectors.
+_UNSEEN = re.compile(
+    "[\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180f\u3164\ufe00-\ufe0f\uffa0\U000e0100-\U000e01ef]"
+)
+_HYPHENS = {ord(hyphen): "-" for hyphen in "\u2010\u2011"}
+_LONGEST_ALIKE = 60  # characters in which two texts are the same and that are shown of them in one piece
+ALIKE = "they differ only in case, blanks, Unicode form or unseen characters"
+
+
+def folded(text: str) -> str:
+    """Return the form that a text has in common with all that look like it.
+
+    Letter case, the kinds and number of blanks, unseen characters and the Unicode form make no difference.
+    """
+    if text.isascii() and text.isprintable():
+        return " ".join(text.casefold().split())
+    # Imported here, for most names need none of it.
+    from unicodedata import category, normalize
+
+    seen = (c for c in _UNSEEN.sub("", text) if c.isspace() or category(c) not in ("Cc", "Cf"))
+    plain = normalize("NFKC", normalize("NFKD", "".join(seen)).casefold())
+    return " ".join(plain.translate(_HYPHENS).split())
+
+
+def lookalikes(name: str, known: Iterable[str]) -> list[str]:
+    """Return those of the `known` names that look like `name` and are not the same."""
+    form = folded(name)
+    return [other for other in known if other != name and folded(other) == form]
+
+
+def told_apart(one: str, other: str) -> tuple[str, str]:
+    """Return two texts in quotes, with escapes for what cannot be seen where they differ."""
+    # Imported here, for texts that look alike are rare.
+    from difflib import SequenceMatcher
+    from unicodedata import category, normalize
+
+    def shown(c: str, what: str) -> str:
+        is_seen = normalize("NFKC", c) == c and not category(c).startswith("M") and not _UNSEEN.match(c)
+        if c == " ":  # opposite another character a blank is seen as one; one more or less is not
+            return r"\x20" if what in ("insert", "delete") else c
+        return c if c.isprintable() and (what == "equal" or is_seen) else c.encode("unicode_escape").decode()
+
+    parts = ["", ""]
+    for what, *bounds in SequenceMatcher(None, one, other, autojunk=False).get_opcodes():
+        for number, part in enumerate((one[bounds[0] : bounds[1]], other[bounds[2] : bounds[3]])):
+            text = "".join(shown(c, what) for c in part)
+            is_long = what == "equal" and len(text) > _LONGEST_ALIKE
+            parts[number] += (
+                f"{text[: _LONGEST_ALIKE // 2]}…{text[-_LONGEST_ALIKE // 2 :]}" if is_long else text
+            )
+    return f'"{parts[0]}"', f'"{parts[1]}"'

@@ -21,6 +21,7 @@ from itertools import islice
 
 from msgspec import Struct, field
 
+from reconciler.config.names import instead
 from reconciler.engine.kind import Body, Json, Mapper, map_serially
 from reconciler.errors import ApiError, BadAnswer, Declined, Forbidden, NoAnswer, NotFound, Unauthorised
 from reconciler.http.api import CHECKMARKET_HOSTS, Api, Connection
@@ -342,6 +343,10 @@ class ImportConfigs(Struct, eq=False):
         Raises `ValueError` for another `what` than `survey`.
         """
         return self._titles(what).get(name, ())
+
+    def meant(self, what: str, name: str) -> str:
+        """Return what to write instead of a title that no survey has, if any is near, as `find` does."""
+        return instead(name, self._titles(what))
 
     def name(self, what: str, id: int) -> str | None:
         """Return the title of a survey, None where there is none; `ValueError` for another `what`."""

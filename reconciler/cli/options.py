@@ -87,7 +87,8 @@ plain_options = _all_of(selection_options, output_options)  # the options of a v
 _keys: dict[str, Any] = {"multiple": True, "metavar": "KEY", "shell_complete": complete_resource}
 recreate_option = click.option(
     "--recreate",
-    help="Create this one although the journal knows an id of it, or a create in doubt; repeatable.",
+    help="Create this one although the journal knows an id of it or a create in doubt, or another name looks "
+    "the same; repeatable.",
     **_keys,
 )
 consent_options = _all_of(

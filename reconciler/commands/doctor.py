@@ -28,7 +28,7 @@ from reconciler.commands.session import (
     check_state_folder,
     chosen_target,
     connection_to,
-    holds,
+    lacking,
     read_key,
     state_folder,
 )
@@ -224,11 +224,10 @@ def check_account_access(chosen: Chosen, settings: CheckMarket) -> Iterator[Chec
             if wanted is None:
                 text = "which account it is the API does not tell"
                 check = not_checkable("account", text, "add account_must_have: {id: …, name: …} of one in it")
-            elif holds(client, SECTION.kind, wanted):
-                check = ok("account", "it has what account_must_have names")
+            elif lacks := lacking(client, SECTION.kind, wanted):
+                check = problem("account", f"it {lacks}", "are these the keys of another one?")
             else:
-                text = "it lacks what account_must_have names"
-                check = problem("account", text, "are these the keys of another one?")
+                check = ok("account", "it has what account_must_have names")
             return server_time, [check]
 
     write = "the API does not tell whether the keys have the role Contacts (write); the first apply will"

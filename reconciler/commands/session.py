@@ -21,7 +21,7 @@ from reconciler.clock import Pace
 from reconciler.commands.environment import Environment, interruptible
 from reconciler.commands.workspace import Selection, open_workspace
 from reconciler.config.load import Workspace
-from reconciler.config.names import visible
+from reconciler.config.names import instead, visible
 from reconciler.config.settings import SANDBOX, Account, CheckMarket, Target, checkouts_of, needs_credentials
 from reconciler.config.settings import Secret as SecretReference
 from reconciler.engine.body import value_at
@@ -248,19 +248,22 @@ def account_in_journal(target: str, settings: CheckMarket, master_key: str) -> s
 def check_account(session: Session) -> None:
     """Check that the account holds what `account_must_have` names. Errors: `Refused` if it does not."""
     wanted = session.checkmarket.account_must_have
-    if wanted is not None and not holds(session.client, session.kind, wanted):
-        what = " ".join(str(part) for part in (wanted.id, wanted.name) if part is not None)
+    if wanted is not None and (lacks := lacking(session.client, session.kind, wanted)):
         raise Refused(
-            f"the account behind target {session.target.name} does not have {what}, which account_must_have "
-            "names: are these the keys of another account? Nothing was changed"
+            f"the account behind target {session.target.name} {lacks}. Are these the keys of another "
+            "account? Nothing was changed"
         )
 
 
-def holds(client: Reader, kind: Kind, wanted: Account) -> bool:
-    """Return whether an account has what `wanted` names; reads only."""
-    bodies = client.list() if wanted.id is None else filter(None, [client.read(wanted.id)])
-    name_of = kind.by_path[kind.name_field].member
-    return any(wanted.name is None or value_at(body, name_of) == wanted.name for body in bodies)
+def lacking(client: Reader, kind: Kind, wanted: Account) -> str:
+    """Return what an account lacks of what `wanted` names, and what looks like it; empty for nothing."""
+    bodies = [*client.list()] if wanted.id is None else [*filter(None, [client.read(wanted.id)])]
+    names = [str(value_at(body, kind.by_path[kind.name_field].member)) for body in bodies]
+    if bodies and wanted.name in (None, *names):
+        return ""
+    what = " ".join(str(part) for part in (wanted.id, wanted.name) if part is not None)
+    hint = instead(wanted.name or "", names)
+    return f"does not have {visible(what)}, which account_must_have names{hint and f' ({hint})'}"
 
 
 class _NoAccount:
@@ -283,6 +286,7 @@ class _NoAccount:
 
     list = find = _nothing
     read = name = _none
+    meant = _refuse
     create = update = delete = _refuse
 
 

@@ -6,6 +6,8 @@ import re
 from collections.abc import Collection, Iterable
 from itertools import chain, count
 
+from reconciler.problems import ALIKE, lookalikes, told_apart
+
 CONTROL = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x84\x86-\x9f\u202a-\u202e\u2066-\u2069\ufffe\uffff]")
 """Characters that cannot be seen and change what is seen: terminal escapes, reversed writing."""
 
@@ -51,11 +53,20 @@ def listed(names: Iterable[str]) -> str:
     return ", ".join([*map(visible, ordered[:MOST_LISTED]), *more]) or "none"
 
 
+def instead(name: str, known: Iterable[str]) -> str:
+    """Return the hint for a name that does not exist: the one like it, or near it; else empty."""
+    names = tuple(known)
+    for other in lookalikes(name, names):
+        wrong, right = told_apart(name, other)
+        return f"write {right}, not {wrong}: {ALIKE}"
+    near = nearest(name, names)
+    return f"write {visible(near)}" if near else ""
+
+
 def meant(name: str, known: Iterable[str]) -> str:
     """Return the hint for a name that does not exist, by the names that do."""
     names = tuple(known)
-    near = nearest(name, names)
-    return f"write {visible(near)}" if near else f"known: {listed(names)}"
+    return instead(name, names) or f"known: {listed(names)}"
 
 
 LONGEST = 60  # characters of a key that is made here; a number that tells it from another one comes on top

@@ -58,6 +58,7 @@ class BlockCode(StrEnum):
     AMBIGUOUS_NAME = "ambiguous-name"  # several live ones have its name
     CLAIMED = "claimed"  # another key declares the same live one
     KNOWN_ID = "known-id"  # the journal knows an id of it, but its name is gone
+    LOOKALIKE = "lookalike-name"  # nothing live has its name, and something has one that looks the same
     IN_DOUBT = "create-in-doubt"  # an earlier run may have created it, and it cannot be seen
     UNKNOWN_REFERENCE = "unknown-reference"  # nothing there has the declared name
     AMBIGUOUS_REFERENCE = "ambiguous-reference"  # several have the declared name

@@ -49,7 +49,7 @@ class CachingReader:
     """A `Reader` that asks another one once, so that several plans see the same; an error is not kept."""
 
     def __init__(self, reader: Reader) -> None:
-        self.read, self.find = cache(reader.read), cache(reader.find)
+        self.read, self.find, self.meant = cache(reader.read), cache(reader.find), reader.meant
         self._reader = reader
         self._rows: Sequence[Body] | None = None
 
@@ -73,7 +73,8 @@ def resolve(declared: Sequence[Declared], reader: Reader) -> tuple[Declared, ...
                 found[reference] = tuple(reader.find(reference.what, reference.name))
             ids = found[reference]
             is_one = len(ids) == 1
-            value = ids[0] if is_one else replace(reference, ids=ids)
+            hint = "" if ids else reader.meant(reference.what, reference.name)
+            value = ids[0] if is_one else replace(reference, ids=ids, hint=hint)
             named[path] = Given(value, given.origin, named=reference if is_one else given.named)
         resolved.append(replace(one, given={**one.given, **named}) if named else one)
     return tuple(resolved)

@@ -132,6 +132,9 @@ class Reader(Protocol):
     def find(self, what: str, name: str) -> Sequence[int]:
         """Return the ids of everything of that sort with exactly that name (`what` as in `Reference`)."""
 
+    def meant(self, what: str, name: str) -> str:
+        """Return what to write instead of a name that nothing of that sort has, empty where none is near."""
+
 
 class Client(Reader, Protocol):
     """The whole API of one kind of resource: reads, and the writes of a plan that is applied.
@@ -161,6 +164,7 @@ class Reference(Struct, frozen=True):
     name: str
     ids: tuple[int, ...] | None = None
     """What the API knows by this name, where that was asked and is not exactly one thing."""
+    hint: str = ""  # what to write instead, where it knows nothing by it
 
     def __str__(self) -> str:
         return f'{self.what} "{self.name}"'

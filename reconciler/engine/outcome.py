@@ -18,6 +18,7 @@ from reconciler.engine.change import Action, Change
 from reconciler.engine.classify import AccountProfile, FieldClass, FieldView
 from reconciler.engine.kind import Body, Json
 from reconciler.errors import Exit
+from reconciler.problems import lookalikes, told_apart
 
 
 class Result(StrEnum):
@@ -168,7 +169,12 @@ def _differences(
     paths = {view.path for view, _ in ignored}
     stored = [(view, now) for view, now in missed if view.cls is FieldClass.SET and view.path not in paths]
     defaults = [(view, now) for view, now in missed if view.cls is FieldClass.RESET]
-    warnings = [f"{view.path}: {_text(view.after)} was sent, {_text(now)} is stored" for view, now in stored]
+    warnings = []
+    for view, now in stored:
+        sent, found = _text(view.after), _text(now)
+        if isinstance(view.after, str) and isinstance(now, str) and lookalikes(now, [view.after]):
+            sent, found = told_apart(view.after, now)
+        warnings.append(f"{view.path}: {sent} was sent, {found} is stored")
     warnings += [
         f"{view.path}: its default is {_text(now)}, not {_text(view.after)}" for view, now in defaults
     ]

@@ -29,8 +29,8 @@ from reconciler.engine.change import (
 )
 from reconciler.engine.classify import AccountProfile, FieldClass, LastWrite, classify, removals
 from reconciler.engine.inventory import Inventory, name_of
-from reconciler.engine.kind import Declared, Live, Reference
-from reconciler.problems import Problem
+from reconciler.engine.kind import Declared, Kind, Live, Reference
+from reconciler.problems import ALIKE, Problem, folded, lookalikes, told_apart
 
 SETTLE_SECONDS = 600  # how long to wait for what may have been created to show, as for a batch in doubt
 
@@ -131,7 +131,7 @@ def make_plan(
     `others` are declared too, but were not selected: nothing is planned for them, and they are not unmanaged.
     With a review, only what it covers is left to do; what it does not cover does not count for the limits.
     """
-    matches = match_all(account, declared, inventory, consent.recreate)
+    matches = match_all(account, declared, inventory, consent.recreate, others)
     verdicts = [_verdict(scope, account, consent, one, matches[one.key]) for one in declared]
     # What nothing declared names: by its id or its name, or by the name that a create in doubt was sent with.
     everything = [*declared, *others]
@@ -141,6 +141,10 @@ def make_plan(
     writes = [account.last_writes.get(one.key) for one in by_name]
     names |= {write.name for write in writes if write and write.is_create_in_doubt}
     unmanaged = [live for live in inventory.listed if live.id not in ids and live.name not in names]
+    # Nor is what may be meant by a name that looks like its own.
+    alike = {key for key, match in matches.items() if getattr(match, "code", "") == BlockCode.LOOKALIKE}
+    if forms := {folded(name_of(one, account.kind) or "") for one in declared if one.key in alike}:
+        unmanaged = [live for live in unmanaged if folded(live.name) not in forms]
     if consent.prune:
         verdicts += [
             _deletion(scope, account, f"{account.kind.name}:{one.id}", None, one) for one in unmanaged
@@ -161,14 +165,18 @@ def match_all(
     declared: Sequence[Declared],
     inventory: Inventory,
     recreate: Collection[str] = (),
+    others: Sequence[Declared] = (),
 ) -> Mapping[str, Match]:
     """Return the match of every declared resource, by key: by its id, else by its exact name, never a guess.
 
     One live resource never has two keys. What the journal knows to be created, or perhaps, is not created
-    again, but for the keys to `recreate`.
+    again, nor what looks like something that is live or declared, there or among `others`, but for the keys
+    to `recreate`.
     """
     owners = {one.id: one.key for one in declared if one.id is not None}
     found = {one.key: _match(account, one, inventory, owners, recreate) for one in declared}
+    new = [one for one in declared if found[one.key] is None and one.key not in recreate]
+    found |= _lookalikes(account.kind, new, [*declared, *others], inventory)
     ids = {key: match.id for key, match in found.items() if isinstance(match, Live)}
     times = Counter(ids.values())
     for key, id in ids.items():
@@ -176,6 +184,33 @@ def match_all(
             keys = " and ".join(other for other in ids if ids[other] == id)
             found[key] = Block(BlockCode.CLAIMED, f"id {id} is declared by {keys}; one of them is too many")
     return found
+
+
+def _lookalikes(
+    kind: Kind, new: Sequence[Declared], declared: Sequence[Declared], inventory: Inventory
+) -> Iterator[tuple[str, Block]]:
+    """Yield by key why what is called like nothing live is left alone: a name looks the same as its own.
+
+    What is to be absent may be there only under a name that no other key has.
+    """
+    names = {one.key: name_of(one, kind) for one in declared if not one.absent and not one.hidden}
+    owned = {*names.values(), *(one.id for one in declared)}
+    alike: dict[str, list[tuple[str, int | None, str]]] = {}
+    for live in inventory.listed if new else ():
+        alike.setdefault(folded(live.name), []).append((live.name, live.id, f"id {live.id}"))
+    for key, name in names.items() if new else ():
+        alike.setdefault(folded(name or ""), []).append((name or "", None, key))
+    for one in new:
+        name = name_of(one, kind) or ""
+        others = [other for other in alike.get(folded(name), ()) if other[0] != name]
+        if one.absent:
+            others = [other for other in others if other[1] and not owned & {*other}]
+        for theirs, id, what in others[:1]:
+            same = f"declare id: {id} for the target" if id else "declare it once"
+            other = "remove the entry" if one.absent else f"rename one, or run with --recreate {one.key}"
+            called, looks = told_apart(name, theirs)
+            why = f"nothing is named {called}, and {what} is named {looks}: {ALIKE}"
+            yield one.key, Block(BlockCode.LOOKALIKE, f"{why}. If it is meant, {same}; if not, {other}")
 
 
 def _match(
@@ -203,15 +238,24 @@ def _match(
     last = account.last_writes.get(declared.key)
     if last and last.is_create_in_doubt:  # what it may have made has the name that was sent
         sent = _by_name(last.name, inventory, owners) if last.name else None
-        return sent or in_doubt_block(declared.key, last)
+        doubt = in_doubt_block(declared.key, last)
+        alike = [
+            told_apart(last.name, o)[1] for o in lookalikes(last.name, (i.name for i in inventory.listed))
+        ]
+        looks = f". {' and '.join(alike)} is there, and looks the same" if alike else ""
+        return sent or replace(doubt, message=f"{doubt.message}{looks}")
     if last is None or last.id is None:
         return None
     live = inventory.by_id.get(last.id)
-    now = f'it is called "{live.name}" now' if live else "it may have been renamed, hidden or deleted"
+    called, now = f'"{name}"', "it may have been renamed, hidden or deleted"
+    if live:
+        is_alike = folded(live.name) == folded(name)
+        called, said = told_apart(name, live.name) if is_alike else (called, f'"{live.name}"')
+        now = f"it is called {said} now{f'; {ALIKE}' if is_alike else ''}"
     return Block(
         BlockCode.KNOWN_ID,
-        f"nothing has this name, but the journal knows it as id {last.id} ({now}); declare id: {last.id} for "
-        f"the target, or run with --recreate {declared.key} to create it anew",
+        f"nothing is named {called}, but the journal knows it as id {last.id} ({now}); declare "
+        f"id: {last.id} for the target, or run with --recreate {declared.key} to create it anew",
     )
 
 
@@ -273,7 +317,11 @@ def _verdict(
     for path, given in declared.given.items():
         if not isinstance(name := given.value, Reference):
             continue
-        code, why = BlockCode.UNKNOWN_REFERENCE, f"there is no {name}; check its title, or declare {path}"
+        place = f"there is no {name} ({given.origin.place})"
+        code, why = (
+            BlockCode.UNKNOWN_REFERENCE,
+            f"{place}; {name.hint or 'check its title'}, or declare {path}",
+        )
         if name.ids:
             ids = " and ".join(map(str, name.ids))
             code, why = (

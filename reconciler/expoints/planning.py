@@ -17,7 +17,7 @@ from zoneinfo import ZoneInfo
 from msgspec import Struct
 from msgspec.structs import replace
 
-from reconciler.config.names import nearest, visible
+from reconciler.config.names import instead, visible
 from reconciler.engine.change import Block
 from reconciler.engine.kind import Json
 from reconciler.engine.plan import Review
@@ -59,7 +59,7 @@ def columns_by_key(columns: Sequence[Column]) -> Mapping[str | int, Sequence[Col
 
 def blocks_of(seed: Seed, columns: Sequence[Column]) -> Iterator[Block]:
     """Yield the reasons of the tenant's columns against a seed, each once with its lines, up to a bound."""
-    near = cache(lambda name: nearest(name, [column.name for column in columns]))
+    near = cache(lambda name: instead(name, [column.name for column in columns]))
     meant = columns_by_key(columns)
     required = [column for column in columns if column.required and not column.archived]
     reasons: dict[tuple[str, str], list[str]] = {}
@@ -79,7 +79,7 @@ def _findings(
     customer: SeedCustomer,
     meant: Mapping[str | int, Sequence[Column]],
     required: Sequence[Column],
-    near: Callable[[str], str | None],
+    near: Callable[[str], str],
 ) -> Iterator[tuple[str, str, str]]:
     """Yield the code, message and place of each thing that the columns refuse of a customer's data."""
     ids, given = Counter[int](), set[int]()
@@ -88,10 +88,9 @@ def _findings(
         ids.update(column.id for column in found)
         given |= {column.id for column in found if item.value}
         if not found:
-            name = str(item.column)
-            similar = near(name)
-            hint = f"; did you mean {visible(similar)}?" if similar else ""
-            yield "unknown-column", f"the tenant has no column {visible(name)}{hint}", str(item.place)
+            hint = near(str(item.column))
+            message = f"the tenant has no column {visible(str(item.column))}{hint and f'; {hint}'}"
+            yield "unknown-column", message, str(item.place)
         elif len(found) > 1:
             these = " and ".join(str(column.id) for column in found)
             message = f"{len(found)} columns are called {item.column}: {these}; write the id"

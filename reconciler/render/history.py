@@ -158,7 +158,7 @@ def _field_lines(operation: Operation, kinds: Mapping[str, Kind], paint: Paint) 
     rows, action = _written_fields(operation, kinds), operation.intent.action
     width = max((len(field.path) for field, *_ in rows), default=0)
     for field, before, after, left_out in rows:
-        old, new = shown_field(field, before), shown_field(field, after)
+        old, new = shown_field(field, before, beside=after), shown_field(field, after, beside=before)
         if action == "delete":
             symbol, style, text = "-", paint.delete, old
         elif left_out and action == "update":

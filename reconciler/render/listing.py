@@ -113,7 +113,8 @@ def brought_text(brought: Sequence[Brought], files: int, *, writes: bool, paint:
     """Return one line a field, and the summary."""
     lines = []
     for one in brought:
-        symbol, change = paint.update("~"), f"{shown(one.before)} → {shown(one.after)}"
+        before, after = shown(one.before, beside=one.after), shown(one.after, beside=one.before)
+        symbol, change = paint.update("~"), f"{before} → {after}"
         if one.reason:
             symbol, change = paint.blocked("!"), f"left: {harmless(one.reason)}"
         lines.append(f"{symbol} {paint.strong(one.key)}  {one.path}  {change}")

@@ -212,7 +212,8 @@ def field_rows(kind: Kind, views: Sequence[FieldView], paint: Paint = PLAIN) -> 
         if view.cls in (FieldClass.SET, FieldClass.RESET) and not view.differs:
             continue
         field, drift = kind.by_path[view.path], _DRIFT.get(view.drift, "")
-        before, after = shown_field(field, view.before), shown_field(field, view.after)
+        before = shown_field(field, view.before, beside=view.after)
+        after = shown_field(field, view.after, beside=view.before)
         stays_visible = view.path == kind.visible_field and view.after is True
         symbol, style, old, new, notes = "=", paint.kept, after, "", ("kept", drift)
         match view.cls:
@@ -353,11 +354,12 @@ def _cells(plan: Plan, declared: Declared, view: FieldView) -> tuple[str, ...]:
     where = [f"{named}{origin.level}, {origin.place}"] if origin else []
     if accepted:
         where.append(f"accepted until {accepted.until}, {accepted.origin.place}")
-    after, drift = shown_field(field, view.after, longest=_LONGEST_CELL), _DRIFT.get(view.drift)
+    drift = _DRIFT.get(view.drift)
+    after = shown_field(field, view.after, longest=_LONGEST_CELL, beside=view.before)
     return (
         view.path,
         f"{view.cls.value}, {drift}" if drift else view.cls.value,
-        shown_field(field, view.before, longest=_LONGEST_CELL),
+        shown_field(field, view.before, longest=_LONGEST_CELL, beside=view.after),
         f"{after} ({(view.default or ASSUMED_EMPTY).source.words} default)"
         if view.cls is FieldClass.RESET
         else after,

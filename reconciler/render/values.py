@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 from msgspec import Struct
 
-from reconciler.problems import Severity
+from reconciler.problems import Severity, lookalikes, told_apart
 
 if TYPE_CHECKING:
     from reconciler.engine.kind import Field, Json
@@ -65,15 +65,17 @@ def json_text(document: object) -> str:
     return _IN_JSON.sub(escape, json.dumps(document, ensure_ascii=False, indent=2))
 
 
-def shown(value: Json, *, longest: int = LONGEST) -> str:
-    """Return a value as text: strings quoted, nothing as `(empty)`."""
+def shown(value: Json, *, longest: int = LONGEST, beside: Json = None) -> str:
+    """Return a value as text: strings quoted, nothing as `(empty)`; told apart from one `beside` it."""
+    if isinstance(value, str) and isinstance(beside, str) and lookalikes(value, [beside]):
+        return harmless(told_apart(value, beside)[0])
     return "(empty)" if value is None else shortened(harmless(json.dumps(value, ensure_ascii=False)), longest)
 
 
-def shown_field(field: Field, value: Json, *, longest: int = LONGEST) -> str:
-    """Return a field's value as text; rows as `1 Email, 2 FirstName`."""
+def shown_field(field: Field, value: Json, *, longest: int = LONGEST, beside: Json = None) -> str:
+    """Return a field's value as text, as `shown` does; rows as `1 Email, 2 FirstName`."""
     if field.rows is None or not isinstance(value, list):
-        return shown(value, longest=longest)
+        return shown(value, longest=longest, beside=beside)
     return shortened(harmless(", ".join(row_text(row) for row in value)), longest)
 
 

@@ -364,8 +364,8 @@ def _rows(planned: TargetReport, views: Sequence[FieldView], links: Links) -> It
     kind = planned.plan.account.kind
     for row in field_rows(kind, views):
         view, field = row.view, kind.by_path[row.view.path]
-        before = shown_field(field, view.before, longest=_LONGEST_VALUE)
-        after = shown_field(field, view.after, longest=_LONGEST_VALUE)
+        before = shown_field(field, view.before, longest=_LONGEST_VALUE, beside=view.after)
+        after = shown_field(field, view.after, longest=_LONGEST_VALUE, beside=view.before)
         yield {
             "cls": view.cls.value,
             "symbol": row.symbol,
