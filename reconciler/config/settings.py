@@ -85,8 +85,9 @@ class Secret(Written):
     def read(self, environ: Mapping[str, str]) -> str:
         """Return the value, without one line break at its end.
 
-        Errors: `UsageError` names the variable or file that is missing, empty or no single line; `Refused`
-        the one that the operator does not let files name, and what to set. Neither shows a value.
+        Errors: `UsageError` names the variable or file that is missing or empty, or holds what HTTP cannot
+        carry; `Refused` the one that the operator does not let files name, and what to set. Neither shows a
+        value.
         """
         access = Access.of(environ)
         if self.env is None:
@@ -99,14 +100,27 @@ class Secret(Written):
                 f"write {{env: …}} with one of these, or let the operator export {ALLOWED_ENV}="
                 f"{','.join([*access.allowed_env, visible(self.env)])}"
             )
+        return self._alone(value)
+
+    def _alone(self, value: str) -> str:
+        """Return a value without one line break at its end. Errors: `UsageError` where more is in the way."""
         value = value.removesuffix("\n").removesuffix("\r")
         if not value:
             raise UsageError(f"{self._whence()} is missing or empty; it must hold what the target needs")
-        if not value.isprintable() or value != value.strip():
-            raise UsageError(
-                f"{self._whence()} holds more than one plain line: a line break, a blank at an end or a "
-                "character that cannot be seen; it must hold the value alone"
-            )
+        unseen = next((char for char in value if not char.isprintable()), "")
+        foreign = (
+            not self.of_journal and not value.isascii()
+        )  # of an address the driver knows every character
+        wrong = {
+            "more than any key is long": len(value) > LARGEST_SECRET,
+            "more than one line": "\n" in value or "\r" in value,
+            "a blank at an end": value != value.strip(),
+            f"the character U+{ord(unseen or ' '):04X}, which cannot be seen": bool(unseen),
+            "a character that is not ASCII, which no header can carry": foreign,
+        }
+        for what, is_so in wrong.items():
+            if is_so:
+                raise UsageError(f"{self._whence()} holds {what}; it must hold the value alone")
         return value
 
     def _content(self, access: Access) -> str:
@@ -115,20 +129,19 @@ class Secret(Written):
             real = path.resolve(strict=True)
             if objection := _objection(path, real, access):
                 raise Refused(f"{self._whence()} {objection}")
-            content = content_of(real, LARGEST_SECRET + 1)
-            text = content.decode("utf-8")
+            text = content_of(real, LARGEST_SECRET + 3).decode(
+                "utf-8"
+            )  # with a line break, and one byte more
         except (OSError, ValueError, RuntimeError) as error:
             why = getattr(error, "strerror", None) or "it is no plain file of text"
             where = "" if Path(self.file or "").is_absolute() else "; its path counts from the workspace"
             raise UsageError(f"{self._whence()} cannot be read: {why}{where}") from error
-        if len(content) > LARGEST_SECRET:
-            raise UsageError(f"{self._whence()} is larger than any key; it must hold the value alone")
         return text
 
     def _whence(self) -> str:
         if self.env is not None:
             return f"the variable {visible(self.env)}"
-        return f"the file {visible(self.file or '')}"
+        return "the text in the files" if self.file is None else f"the file {visible(self.file)}"
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}(…)"
@@ -179,7 +192,7 @@ class Setting(Secret):
 
     def read(self, environ: Mapping[str, str]) -> str:
         """Return the text, or as `Secret.read`."""
-        return self.text if self.text is not None else super().read(environ)
+        return self._alone(self.text) if self.text is not None else super().read(environ)
 
 
 class JournalAddress(Setting):

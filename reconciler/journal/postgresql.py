@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote, unquote, urlencode
@@ -170,19 +171,33 @@ def _parsed(address: str) -> tuple[str, dict[str, Any]]:
     if not found or not address.isprintable() or not _HOSTS.fullmatch(found["hosts"]):
         raise _malformed()
     known = {option.keyword.decode() for option in pq.Conninfo.get_defaults()} | {"ssl", "requiressl"}
-    stated = {unquote(part.partition("=")[0]) for part in (found["query"] or "").split("&") if part}
-    if unknown := sorted(stated - known):
-        names = [name for name in unknown if re.fullmatch(r"\w{1,40}", name)]
-        raise UsageError(
-            "the address of the journal has a parameter that PostgreSQL's library does not know"
-            f"{': ' if names else ''}{', '.join(names)}. Take it out; it is meant for another program"
-        )
+    query = [part.partition("=") for part in (found["query"] or "").split("&") if part]
+    stated = [(unquote(name), equals, value) for name, equals, value in query]
+    for what, names, mend in (
+        (
+            "that PostgreSQL's library does not know",
+            [_with_nearest(name, known) for name, _, _ in stated if name not in known],
+            "Take it out; it is meant for another program",
+        ),
+        ("without a value", [name for name, equals, _ in stated if not equals], "Write NAME=VALUE"),
+        ("with a second = in it", [n for n, _, v in stated if "=" in v], "In a value write %3D for it"),
+    ):
+        if names:
+            shown = ", ".join(name for name in sorted(names) if re.fullmatch(r"\w{1,40}( \(\w+\?\))?", name))
+            raise UsageError(
+                f"the address of the journal has a parameter {what}{': ' if shown else ''}{shown}. {mend}"
+            )
     try:
         parameters = conninfo_to_dict(address)
     except psycopg.Error:
         raise _malformed() from None  # it quotes the address
     user = f"{found['user']}@" if found["user"] else ""
     return f"postgresql://{user}{found['hosts']}{found['path'] or ''}", parameters
+
+
+def _with_nearest(name: str, known: Iterable[str]) -> str:
+    near = get_close_matches(name.lower(), known, n=1, cutoff=0.8)
+    return f"{name} ({near[0]}?)" if near else name
 
 
 def _authorities() -> str:

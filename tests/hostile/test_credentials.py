@@ -103,7 +103,7 @@ def test_what_opens_one_api_is_not_named_for_the_other(
 KEY_HERE = "{env: CHECKMARKET_KEY}"
 NOT_SENT = [
     ("{env: OTHER}", "RECONCILER_ALLOWED_ENV=CHECKMARKET_*", "RECONCILER_ALLOWED_ENV=CHECKMARKET_*,OTHER"),
-    ("{env: TWO_LINES}", "", "more than one plain line"),
+    ("{env: TWO_LINES}", "", "holds more than one line"),
     (KEY_HERE, "CI=true", "export RECONCILER_TRUSTED_HOSTS=127.0.0.1:"),
     ("{file: key}", "CI=true;RECONCILER_TRUSTED_HOSTS=HERE", "export RECONCILER_SECRETS_DIR=FOLDER"),
     ("{file: ../ours/../configs/key}", "RECONCILER_SECRETS_DIR=OURS", "a folder of the operator's"),
@@ -111,11 +111,19 @@ NOT_SENT = [
     ("{file: key}", "RECONCILER_SECRETS_DIR=.", "a folder of the operator's"),
     ("{file: to-ours}", "RECONCILER_SECRETS_DIR=OURS", "is a link"),
     ("{file: sub/../.GIT/key}", "", "belongs to git"),
-    ("{file: in-git/key}", "", "belongs to git"),
+    ("{file: .own/in-git/key}", "", "belongs to git"),
     ("{file: .ssh/key}", "", "another program"),
     ("{file: /proc/self/environ}", "", "belongs to git, to another program or to the system"),
-    ("{file: lines}", "", "more than one plain line"),
-    ("{file: long}", "", "larger than any key"),
+    ("{file: lines}", "", "holds more than one line"),
+    ("{file: unseen}", "", "the file unseen holds the character U+FEFF, which cannot be seen"),
+    (
+        "{env: FOREIGN}",
+        "",
+        "the variable FOREIGN holds a character that is not ASCII, which no header can carry",
+    ),
+    ("{env: BLANK}", "", "the variable BLANK holds a blank at an end; it must hold the value alone"),
+    ("{env: LONG}", "", "more than any key is long"),
+    ("{file: long}", "", "more than any key is long"),
     ("{file: nowhere}", "", "No such file or directory; its path counts from the workspace"),
 ]
 IN_CI = "CI=1;RECONCILER_TRUSTED_HOSTS=HERE"
@@ -143,14 +151,17 @@ def test_what_the_operator_does_not_allow_is_not_sent(
     for there in (".git/key", ".GIT/key", ".ssh/key", "key", "sub/key", "../ours/key", "../ours/..data/key"):
         (folder / there).parent.mkdir(parents=True, exist_ok=True)
         (folder / there).write_text(f"{KEY}\r\n")
+    (folder / "unseen").write_text(f"\ufeff{KEY}\n", "utf-8")  # as an editor for Windows may save it
     (folder / "lines").write_text(f"{KEY}\n{KEY}\n")
     with (folder / "long").open("wb") as file:
         file.truncate(10**12)
     (folder / "to-ours").symlink_to(ours / "key")  # which may be called expoints_token
-    (folder / "in-git").symlink_to(".git")
+    (folder / ".own").mkdir()
+    (folder / ".own/in-git").symlink_to("../.git")
     (ours / "out").symlink_to(folder / "key")
     (ours / "linked").symlink_to("..data/key")  # as Kubernetes lays out what it mounts
-    for name, value in (("OTHER", KEY), ("TWO_LINES", f"{KEY}\n{KEY}"), ("ENDED", f"{KEY}\n")):
+    given = {"OTHER": KEY, "TWO_LINES": f"{KEY}\n{KEY}", "ENDED": f"{KEY}\n", "BLANK": f"{KEY} "}
+    for name, value in {**given, "FOREIGN": f"{KEY}é", "LONG": KEY * 1000}.items():
         monkeypatch.setenv(name, value)
     with serving(whole_then_close) as server:
         here = {"HERE": server.url.removeprefix("http://"), "OURS": str(ours)}
@@ -158,9 +169,12 @@ def test_what_the_operator_does_not_allow_is_not_sent(
             monkeypatch.setenv(name, here.get(value, value))
         write(folder, CONFIG, settings(server.url, key))
         exit, text = run(folder, "plan", capsys)
-    assert refusal in text
-    assert exit in (1, 3)
-    assert bool(server.requests) is not bool(refusal)
+        assert refusal in text
+        assert exit in (1, 3)
+        assert bool(server.requests) is not bool(refusal)
+        _, examined = run(folder, "doctor", capsys)
+        assert refusal in examined
+        assert bool(server.requests) is not bool(refusal)
 
 
 def test_the_client_secret_of_a_tenant_elsewhere_does_not_go_to_this_machine() -> None:
