@@ -132,10 +132,7 @@ def contents_of(
                 code, message, hint = unknown_name(name, "", words)
                 code = code.replace("unknown-field", "unknown-section")
                 report.error(code, node.key_place, "", message, hint)
-            elif name not in settings and not isinstance(node.value, dict):
-                message = f"{name}: a mapping is expected, this is {kind_of(node.value)}"
-                report.error("wrong-type", node.place, "", message, "write {} if nothing stands in it")
-            else:
+            elif name in settings or report.check_mapping(node, "", "write {} if nothing stands in it"):
                 sections.setdefault(name, []).extend(node.entries())
     return Contents(
         sections,
@@ -289,7 +286,7 @@ def _documents(
     number = values = 0
     try:
         for number, document in enumerate(read_workspace(folder, base, edited), start=1):
-            report.take(document.problems)
+            report.take(document)
             values += document.top.size
             if number > MOST_FILES or values > MOST_VALUES:
                 message = (

@@ -151,6 +151,7 @@ class Document(Struct, frozen=True):
     whole: bool = True
     """Whether everything in the file was seen; if not, what other files expect of it may be missing."""
     aliases: frozenset[str] = frozenset()  # the anchors that an alias stands for somewhere
+    doubted: frozenset[Place] = frozenset()  # where values begin of which a problem stands further on
 
 
 def unread(file: str, *problems: Problem) -> Document:

@@ -29,7 +29,7 @@ from reconciler.config.names import CONTROL, meant, snake, visible
 from reconciler.config.nodes import Node, Scalar, Source
 from reconciler.config.resources import Controls, Finding, blocks_of
 from reconciler.config.validation import MOST_PROBLEMS, Model, Report, Vocabulary, kind_of, paths, validated
-from reconciler.config.yaml import DEEPEST, Refusal, Unreadable, unseen
+from reconciler.config.yaml import DEEPEST, Refusal, Unreadable, check_merged, unseen
 from reconciler.engine.kind import Json
 from reconciler.problems import Place, Problem, Redacted, Severity
 
@@ -359,6 +359,7 @@ def read_rows(content: bytes, file: str, section: _Section, report: Report, key:
         text = content.decode("utf-8-sig")
         if found := CONTROL.search(text):
             raise Unreadable(unseen(found.group()), text.count("\n", 0, found.start()) + 1)
+        check_merged(text)
         if file.lower().endswith(LINES):
             yield from _lines(text, file, refuse)
         else:

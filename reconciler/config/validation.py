@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import cache
 from typing import Annotated, Any, NoReturn, TypeAlias, TypeVar, get_args
 
@@ -13,7 +13,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationErr
 from pydantic_core import ErrorDetails, PydanticCustomError
 
 from reconciler.config.names import CONTROL, LINE_BREAK, listed, nearest, snake, visible
-from reconciler.config.nodes import Node
+from reconciler.config.nodes import Document, Node
 from reconciler.config.yaml import Refusal, quoted
 from reconciler.errors import FilesInvalid
 from reconciler.problems import Place, Problem, Severity
@@ -49,11 +49,11 @@ class Report(Struct, eq=False):
     """The keys of which what is known is not all that the files say, as after any error."""
     _unread: set[Place] = field(default_factory=set)
 
-    def take(self, problems: Collection[Problem]) -> None:
+    def take(self, document: Document) -> None:
         """Take problems of YAML itself, from which follows what else is wrong at the same place."""
-        for problem in problems:
+        for problem in document.problems:
             self.add(problem)
-        self._unread.update(problem.place for problem in problems)
+        self._unread.update(document.doubted, (problem.place for problem in document.problems))
 
     def error(self, code: str, place: Place, key: str, message: str, hint: str = "") -> None:
         """Add an error; `key` as in `Problem`."""
@@ -82,7 +82,7 @@ class Report(Struct, eq=False):
         if isinstance(node.value, dict):
             return True
         message = f"a mapping is expected, this is {kind_of(node.value)}"
-        self.error("wrong-type", node.place, key, message, hint)
+        self.error("wrong-type", node.place, key, message, _mapping_form(node.value) or hint)
         return False
 
     def doubt_if_unread(self, node: Node, key: str) -> None:
@@ -348,4 +348,12 @@ def _right_form(expected: str, value: object) -> str:
     if isinstance(value, str) and expected in {"a whole number", "a number", "true or false"}:
         is_one = value in {"true", "false"} if expected == "true or false" else value.isdecimal()
         return "write it without quotes" if is_one else f"write {expected}"
-    return _FORMS.get(expected, f"write {expected}")
+    meant = _mapping_form(value) if expected == "a mapping" else ""
+    return meant or _FORMS.get(expected, f"write {expected}")
+
+
+def _mapping_form(value: object) -> str:
+    """Return how a mapping is written that was written so; nothing where that cannot be said."""
+    if isinstance(value, str) and re.match(r"[\w.-]+:\S", value):
+        return "write a blank behind the colon: KEY: VALUE"
+    return "write its entries without dashes, each under a key of its own" if isinstance(value, list) else ""

@@ -13,7 +13,7 @@ from __future__ import annotations
 import json
 import re
 import sys
-from codecs import BOM_UTF8
+from codecs import BOM_UTF8, BOM_UTF16_BE, BOM_UTF16_LE
 from collections.abc import Callable, Iterable, Mapping
 from functools import lru_cache
 from typing import Any, NamedTuple, TypeAlias
@@ -32,7 +32,7 @@ from ruamel.yaml.events import (
 )
 
 from reconciler.config import nodes
-from reconciler.config.names import CONTROL, visible
+from reconciler.config.names import CONTROL, UNSEEN, visible
 from reconciler.config.nodes import LINE_BREAK, Alias, Document, Entry, Node, Scalar, Source, unread
 from reconciler.engine.kind import Json
 from reconciler.problems import Place, Problem
@@ -77,23 +77,31 @@ def read(content: bytes, file: str) -> Document:
     Raises nothing: bytes that are no YAML at all are a problem too.
     """
     problems: list[Problem] = []
+    composer: _Composer | None = None
     try:
         if len(content) > LARGEST_FILE:
             message = f"the file is larger than {LARGEST_FILE // 1_000_000} MB"
             raise Unreadable(Refusal("file-too-large", message, "split it; a workspace may have many files"))
         check_is_itself(content)
         content = content.removeprefix(BOM_UTF8)
+        if content.startswith((BOM_UTF16_LE, BOM_UTF16_BE)) or b"\0" in content[:2]:
+            raise Unreadable(Refusal("yaml-encoding", "the file is UTF-16", "save it as UTF-8"))
         text = content.decode()
         if found := CONTROL.search(text):
             raise _unreadable(unseen(found.group()), text[: found.start()])
-        return _Composer(Source(file, text), problems).compose(iter(CParser(text).get_event, None))
+        check_merged(text)
+        composer = _Composer(Source(file, text), problems)
+        return composer.compose(iter(CParser(text).get_event, None))
     except UnicodeDecodeError as error:
         refusal = Refusal("yaml-encoding", "the file is not UTF-8 from here on", "save it as UTF-8")
         unreadable = _unreadable(refusal, content[: error.start].decode(errors="replace"))
     except Unreadable as error:
         unreadable = error
     except YAMLError as error:
-        unreadable = _syntax(error, text)
+        last = composer.last if composer else None
+        if composer and last and last.place in composer.doubted:
+            return unread(file, *problems)  # what follows from the last value tells nothing more
+        unreadable = _syntax(error, text, last)
     code, message, hint = unreadable.refusal
     place = Place(file, unreadable.line, unreadable.column)
     return unread(file, *problems, Problem(code, place, "", message, hint))
@@ -123,6 +131,7 @@ def check_is_itself(content: bytes) -> None:
             raise Unreadable(Refusal("not-the-file", f"this is {what}, not the file itself", hint))
 
 
+_COMMENT = re.compile(r"[ \t]+#")
 _BLANKS = " \t\r\n\x85\u2028\u2029"
 
 
@@ -133,42 +142,214 @@ def _unreadable(refusal: Refusal, before: str) -> Unreadable:
 
 
 def unseen(character: str) -> Refusal:
-    """Return why a control character is refused."""
-    message = f"the character U+{ord(character):04X} cannot be seen, and changes what is seen around it"
-    return Refusal("control-character", message, "remove it")
+    """Return why a character that cannot be seen is refused, by its name."""
+    # Imported here, for most files hold none.
+    from unicodedata import name
+
+    shown = " ".join(filter(None, (name(character, ""), f"U+{ord(character):04X}")))
+    if CONTROL.match(character):
+        message = f"the character {shown} cannot be seen, and changes what is seen around it"
+        return Refusal("control-character", message, "remove it")
+    escape = character.encode("unicode_escape").decode()
+    hint = f'write a plain blank, or nothing; if it is meant, put the text in quotes, "{escape}" in its place'
+    return Refusal("unseen-character", f"the character {shown} cannot be seen", hint)
 
 
-_SYNTAX_HINTS = (
-    ("alias", "a text that begins with * or & is written in quotes"),
-    ("mapping values are not allowed", "a text that holds a colon and a space is written in quotes"),
-    ("cannot start any token", "a text that begins with @, % or ` is written in quotes"),
-    ("unexpected ':'", 'a time, like every text with a colon in it, is written in quotes: "09:00"'),
-    ("quoted scalar", "close the quotes; in double quotes a backslash is written \\\\"),
-    ("flow", "close every [ and {, with commas between the items"),
-    ("block", "keys of one mapping begin in one column, under each other"),
-    ("", "check the indentation and the quotes"),
-)
+_CONFLICT = re.compile(r"^(?:<{7}|\|{7}|={7}|>{7})(?=\s|$)", re.MULTILINE)
 
 
-def _syntax(error: YAMLError, text: str) -> Unreadable:
-    lines = LINE_BREAK.split(text)
-    line, column = 0, 0
-    for name in ("problem_mark", "context_mark"):
-        mark = getattr(error, name, None)
-        # At the end of the file a mark shows only that something is missing, which begins elsewhere.
-        if mark is not None and mark.line < len(lines):
-            here, *after = lines[mark.line :]
-            if here[mark.column :].strip() or any(after):
-                line, column = mark.line, mark.column
-                break
-    if lines[line][column : column + 1] == "\t":
-        refusal = Refusal("yaml-tab", "a tab cannot indent", "indent with spaces")
-        return Unreadable(refusal, line + 1, column + 1)
+def check_merged(text: str) -> None:
+    """Check that git left no conflict in a text. Errors: `Unreadable` with the place of the first marker."""
+    if found := _CONFLICT.search(text):
+        message = "this is a conflict marker of git: two versions of these lines were not merged"
+        hint = "keep what is meant, and remove the lines that begin with <<<<<<<, ======= and >>>>>>>"
+        raise _unreadable(Refusal("conflict-markers", message, hint), text[: found.start()])
+
+
+_IN_QUOTES = r"""(?<![^\s,\[{:])(?:"(?:[^"\\]|\\.)*"|'[^']*')|(?<!\S)#[^\r\n]*"""  # and comments
+_BRACKET = re.compile(rf"{_IN_QUOTES}|(?P<bracket>[\[\]{{}}])|[\r\n](?P<indent> *)(?:- +)*[\w.-]+:(?=\s)")
+_CODE = re.compile(r"^ *(?:- +)*(?P<code>[^\s#].*)", re.MULTILINE)
+_STRANGE_COLON = re.compile(r"[-\w.]+ *(?P<colon>:)(?=[^\s/])|[-\w. ]+(?P<other>[：﹕︓꞉])")
+_FORM = "write KEY: VALUE, with a blank behind the colon"
+_BEGUN_BY_SIGNS = ("alias", "anchor", "directive", "tag", "block scalar")
+
+_Cause: TypeAlias = tuple[int, str, str]  # where the mistake is, what it is, what to write instead
+
+
+class _Stop(Struct, frozen=True):
+    """Where the parser stopped, and what it says: the mistake itself may stand before that."""
+
+    text: str
+    said: str
+    at: int
+    since: int  # where that begins which it could not end
+    last: Scalar | None  # the last value that it had read
+
+    def cause(self) -> _Cause:
+        """Return the mistake that most likely made it stop."""
+        found = self._quotes() or self._brackets() or self._colons() or self._columns() or self._signs()
+        message = f"this is not YAML: {self.said or 'it cannot be read'}"
+        return found or (self.at, message, "check the indentation and the quotes")
+
+    def line(self, offset: int) -> int:
+        """Return where the line of an offset begins."""
+        return max(self.text.rfind("\n", 0, offset), self.text.rfind("\r", 0, offset)) + 1
+
+    def unseen(self) -> re.Match[str] | None:
+        """Return a character that cannot be seen and was not reported, if one may be the cause."""
+        start = max(self.last.end if self.last else 0, self.line(min(self.since, self.at)))
+        end = LINE_BREAK.search(self.text, self.at)
+        text = self.text[: end.end() if end else None]
+        return UNSEEN.search(re.sub(_IN_QUOTES, lambda found: "x" * len(found.group()), text), start)
+
+    def _quotes(self) -> _Cause | None:
+        text, at, last = self.text, self.at, self.last
+        if "quoted scalar" in self.said:
+            if "escape" in self.said or "hexdecimal" in self.said:
+                hint = "in double quotes a backslash is written \\\\; in single quotes it stands for itself"
+                return text.rfind("\\", 0, at + 1), "no escape begins with this backslash", hint
+            hint = (
+                f"close it with a straight {text[self.since :][:1]}; a quote alone is written '\"' or \"'\""
+            )
+            return self.since, "the quote that opens here is not closed", hint
+        is_behind = last is not None and last.style in ("'", '"') and not text[last.end : at].strip()
+        if last is None or not is_behind or text[at : at + 1] in ":\r\n":
+            return None
+        if LINE_BREAK.search(text, last.start, last.end):
+            line = last.source.place(last.end).line
+            message = f"the quote that opens here is closed only by the next one, on line {line}"
+            return last.start, message, "close it where its text ends"
+        if "flow" in self.said:
+            return None
+        hint = "'' in single quotes" if last.style == "'" else '\\" in double quotes'
+        message = "text stands behind the closing quote"
+        return at, message, f"write a quote that belongs to the text as {hint}, and put all of it in quotes"
+
+    def _brackets(self) -> _Cause | None:
+        text, at, since = self.text, self.at, self.since
+        line, sign, opening = self.line(at), text[at : at + 1], text[since : since + 1]
+        if "unexpected ':'" in self.said:
+            is_key = re.search(r"[{,]\s*$", text[:since]) and text[since:at].isidentifier()
+            if is_key and text[at + 1 : at + 2] != "/":
+                return at, "no blank stands behind this colon", _FORM
+            message = "a text with a colon in it needs quotes in [ ] and { }"
+            return since, message, 'write it in quotes, a time too: "09:00"'
+        if "flow" not in self.said:
+            return None
+        if sign == "?":
+            return at, "a text with a ? in it needs quotes in [ ] and { }", 'write it in quotes: "…?"'
+        if "node content" in self.said and sign == ",":
+            return at, "nothing stands between two commas", "remove one of them"
+        if opening in ("[", "{") and not self._is_closed():
+            closing = "]" if opening == "[" else "}"
+            return (
+                since,
+                f"the {text[since]} that opens here is not closed",
+                f"write {closing} behind its last item",
+            )
+        if sign == ":" and since < line and not re.search(r"[{,:]", text[line:at]):
+            at, sign = line + len(text[line:at]) - len(text[line:at].lstrip()), ""
+        if sign == ":":
+            hint = "write a comma between two entries; a text with a colon in it is written in quotes"
+            return at, "no value can begin at this colon", hint
+        return at, "a comma is missing before this", "write it, or put all of the text in quotes"
+
+    def _is_closed(self) -> bool:
+        """Tell whether the bracket in question is closed before a key that stands no deeper than its line."""
+        start = self.line(self.since)
+        indent = self.text[start : self.since + 1]
+        deep = len(indent) - len(indent.lstrip(" "))
+        opened: list[str] = []
+        for found in _BRACKET.finditer(self.text, self.since):
+            bracket = found["bracket"] or ""
+            if bracket and bracket in "[{":
+                opened.append(bracket)
+            elif bracket and f"{opened.pop()}{bracket}" not in ("[]", "{}"):
+                return False
+            if not opened:
+                return True
+            if found["indent"] is not None and len(found["indent"]) <= deep:
+                return False
+        return False
+
+    def _colons(self) -> _Cause | None:
+        text, at, line = self.text, self.at, self.line(self.at)
+        if "expected ':'" in self.said:
+            return self._without_colon(self.since)
+        if "mapping values" not in self.said:
+            return None
+        before = text[line:at]
+        above = [*_CODE.finditer(text, 0, max(line - 1, 0))][-1:]
+        if before.strip(" -") and re.search(r":\s", re.sub(_IN_QUOTES, "", before)):
+            hint = "a text that holds a colon and a blank is written in quotes"
+            return at, "no value can begin at this colon", hint
+        if above and re.search(r":(?:\s|$)", re.sub(_IN_QUOTES, "", above[0]["code"])):
+            message = "this key stands deeper than the one above it, which has its value already"
+            column = above[0].start("code") - above[0].start() + 1
+            hint = f"begin it in column {column}; a value over several lines is written in quotes"
+            return line + len(before) - len(before.lstrip(" ")), message, hint
+        return self._without_colon(above[0].start("code")) if above else None
+
+    def _without_colon(self, start: int) -> _Cause:
+        key = LINE_BREAK.split(self.text[start:], maxsplit=1)[0]
+        if key.startswith(("//", "/*", "<!--")):
+            return start, "this is no comment of YAML", "begin a comment with #"
+        if found := _STRANGE_COLON.match(key):
+            if found["colon"]:
+                return start + found.start("colon"), "no blank stands behind this colon", _FORM
+            message = f"this is U+{ord(found['other']):04X}, which is no colon to YAML"
+            return start + found.start("other"), message, _FORM
+        hint = f"{_FORM}; a text that goes on is indented deeper than its key"
+        return start, "no colon stands behind this key", hint
+
+    def _columns(self) -> _Cause | None:
+        text, at = self.text, self.at
+        if not any(words in self.said for words in ("expected key", "'-' indicator", "<document start>")):
+            return None
+        if text[at : at + 1] == ":":
+            return at, "no key stands before this colon", f"{_FORM}; a text that begins with : in quotes"
+        if not text[self.line(at) : at].strip():
+            if re.match(r"-\s", text[at:]):
+                hint = "begin a list on the line below its key, with all dashes in one column"
+                return at, "a list item stands where a key is expected", hint
+            if "'-' indicator" in self.said:
+                hint = "begin it under the first key of the item, or with a dash: - KEY: VALUE"
+                return at, "a key stands where a list item is expected", hint
+            hint = "keys of one mapping, and the dashes of one list, begin in one column, under each other"
+            return at, "this begins in another column than what it belongs to", hint
+        if text[:at].rstrip()[-1:] in ("]", "}"):
+            hint = "close each bracket once; a text that begins with [ or { is written in quotes"
+            return at, "text stands behind a closing bracket", hint
+        return at, "text stands behind a value", "put all of the text in quotes"
+
+    def _signs(self) -> _Cause | None:
+        start = self.since if any(words in self.said for words in _BEGUN_BY_SIGNS) else self.at
+        if self.text.startswith("```", start):
+            return start, "this line is of Markdown, not of YAML", "remove it"
+        sign = self.text[start : start + 1]
+        if not sign or sign not in ",]}?-:|>@%&*!`":
+            return None
+        more = "; a list begins on the line below its key" if sign == "-" else ""
+        return (
+            start,
+            f"a text that begins with {sign} needs quotes",
+            f'write it in quotes, like "{sign}"{more}',
+        )
+
+
+def _syntax(error: YAMLError, text: str, last: Scalar | None) -> Unreadable:
+    """Return the problem of a syntax error: the mistake that it most likely comes from, and its place."""
     parts = (getattr(error, name, None) for name in ("problem", "context"))
     said = " ".join(visible(str(part)) for part in parts if part)
-    hint = next(hint for words, hint in _SYNTAX_HINTS if words in said)
-    refusal = Refusal("yaml-syntax", f"this is not YAML: {said or 'it cannot be read'}", hint)
-    return Unreadable(refusal, line + 1, column + 1)
+    stopped, begun = (getattr(error, name, None) for name in ("problem_mark", "context_mark"))
+    at = min(stopped.index, len(text)) if stopped else 0
+    stop = _Stop(text, said, at, begun.index if begun else at, last)
+    if text[at : at + 1] == "\t":
+        return _unreadable(Refusal("yaml-tab", "a tab cannot indent", "indent with spaces"), text[:at])
+    if found := stop.unseen():
+        return _unreadable(unseen(found.group()), text[: found.start()])
+    start, message, hint = stop.cause()
+    return _unreadable(Refusal("yaml-syntax", message, hint), text[:start])
 
 
 class _Open(Struct):
@@ -193,6 +374,8 @@ class _Composer(Struct):
     _open: list[_Open] = field(default_factory=list)
     _anchors: dict[str, Node] = field(default_factory=dict)
     _aliases: set[str] = field(default_factory=set)
+    doubted: set[Place] = field(default_factory=set)
+    last: Scalar | None = None
     _copied: int = 0
 
     def compose(self, events: Iterable[Event]) -> Document:
@@ -221,36 +404,52 @@ class _Composer(Struct):
             self._problems.pop()
             root = nodes.Mapping(self._source, {}, root.start, root.start, root.start)
         if not isinstance(root, nodes.Mapping):
-            hint = "begin with a section, like import_configs:"
-            self._refuse(Refusal("not-a-mapping", "the file is not a mapping", hint), root.start)
+            if not self._problems:
+                hint = "begin with a section, like import_configs:"
+                self._refuse(Refusal("not-a-mapping", "the file is not a mapping", hint), root.start)
             root = empty
-        return Document(root, tuple(self._problems), aliases=frozenset(self._aliases))
+        doubted = frozenset(self.doubted)
+        return Document(root, tuple(self._problems), aliases=frozenset(self._aliases), doubted=doubted)
 
     def scalar(self, event: Event) -> None:
         source, start, tail = self._source, event.start_mark.index, event.end_mark.index
         end, text, style = tail, event.value, event.style or ""
+        value, refusal = plain(text) if event.implicit[0] else (text, None)
         if style == '"' and (found := CONTROL.search(text)):
             # The file itself holds none, but an escape in double quotes can make one.
             self._refuse(unseen(found.group()), start)
             text = CONTROL.sub("", text)
         elif style in ("|", ">"):
             end = start + len(source.text[start:tail].rstrip(_BLANKS))
+            if not text.strip():
+                hint = f"write {quoted(style)} if the character is meant, or indent the text below its key"
+                message = f"{style} begins a block of text, and nothing is written in it"
+                value, refusal = None, Refusal("empty-value", message, hint)
         if event.ctag is not None:
             self._refuse_tag(event)
-        value, refusal = plain(text) if event.implicit[0] else (text, None)
         opened = self._open[-1]
         is_key = opened.key is None and isinstance(opened.children, dict)
         if is_key and refusal:
-            value = text
+            value = value if isinstance(value, str) else text
         elif is_key and not isinstance(value, str):
             refusal = Refusal("non-string-key", "a key is text", f"write {quoted(text)}")
-        elif refusal and text and self._is_below(PERSONAL_KEYS):
+        elif refusal and not text and _COMMENT.match(source.text, tail):
+            message = "nothing is written here: what begins with # is a comment"
+            refusal = Refusal(refusal.code, message, f"{refusal.hint}; a text that begins with # in quotes")
+        elif refusal and refusal.code.startswith("yaml-") and self._is_below(PERSONAL_KEYS):
             message = "readers of YAML do not agree on what this means without quotes"
             refusal = Refusal(refusal.code, message, "write it in quotes")
-        if refusal:
+        if refusal and refusal.code == "unseen-character":
+            self.doubted.add(source.place(start))
+            # The first on each line is enough.
+            ones = reversed([*UNSEEN.finditer(source.text, start, tail)])
+            for one in {source.place(one.start()).line: one for one in ones}.values():
+                self._refuse(unseen(one.group()), one.start())
+        elif refusal:
             self._refuse(refusal, start)
         at = opened.key.key if opened.key else start
-        self._deliver(Scalar(source, value, start, end, at, event.anchor, style=style, tail=tail))
+        self.last = Scalar(source, value, start, end, at, event.anchor, style=style, tail=tail)
+        self._deliver(self.last)
 
     def alias(self, event: Event) -> None:
         name, start, end = event.anchor, event.start_mark.index, event.end_mark.index
@@ -413,6 +612,7 @@ _WORDS: Mapping[str, bool | None] = {
 }
 _SWITCHES = {"y": True, "yes": True, "on": True, "n": False, "no": False, "off": False}
 _NULL_FORMS = {"~", "Null", "NULL"}
+_SMART_QUOTES = re.compile("[“”„‟«»＂][^“”„‟«»＂]*[“”„‟«»＂\"]?|[‘’‚‛‹›＇].*[‘’‚‛‹›＇']", re.DOTALL)
 _STARTS_A_NUMBER = frozenset("+-.0123456789")
 
 
@@ -421,6 +621,13 @@ def plain(text: str) -> tuple[Json, Refusal | None]:
     """Return what a scalar without quotes or tag means; with a refusal, what it most likely would mean."""
     if text in _WORDS:
         return _WORDS[text], None
+    if not text.isascii():
+        if found := UNSEEN.search(text):
+            return plain(UNSEEN.sub("", text).strip())[0], unseen(found.group())
+        if _SMART_QUOTES.fullmatch(text):
+            message = "the quotes around this text are typographic: they do not end it, they are part of it"
+            hint = 'write straight quotes: "…"; around the typographic ones, if those are meant'
+            return text[1:-1], Refusal("smart-quotes", message, hint)
     if text[:1] in _STARTS_A_NUMBER:
         return _number(text)
     if not text:

@@ -80,6 +80,7 @@ def test_every_cell_has_its_line_and_its_column_of_the_table() -> None:
         (f"email\n{'a' * 200_000}\n", [("csv-syntax", 2, 1)]),
         ("email\na\n\x1b[31m\n", [("control-character", 3, 1)]),
         (b"email\na\n\xe9\n", [("not-utf-8", 3, 1)]),
+        ("email\n<<<<<<< HEAD\na\n", [("conflict-markers", 2, 1)]),
         ("email\na\n".encode("utf-16"), [("not-utf-8", 1, 1)]),
     ],
 )

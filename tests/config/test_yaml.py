@@ -7,6 +7,7 @@ import pytest
 from reconciler.config import yaml
 from reconciler.config.nodes import Document
 from reconciler.problems import Place
+from tests.config.conftest import Complain
 
 
 def read(text: str | bytes) -> Document:
@@ -103,6 +104,106 @@ def test_a_file_that_is_not_plain_is_refused_where_it_is_not(
     (problem,) = read(text).problems
     assert (problem.code, problem.place) == (code, Place("f.yaml", line, column))
     assert problem.hint
+
+
+M = "mailings:\n  m:\n"
+MISTAKES = [  # what is written, where the mistake stands, its cause, what to write instead
+    (M + "    name Foo\n    note: a\n", "3:5", "no colon stands", "KEY: VALUE"),
+    (M + "    note: a\n    name Foo\n    is_open: true\n", "4:5", "no colon stands", "KEY: VALUE"),
+    (M + "    note: a\n    name = Foo\n", "4:5", "no colon stands", "KEY: VALUE"),
+    ("mailings:\n  m\n    name: Foo\n", "2:3", "no colon stands", "KEY: VALUE"),
+    (M + "    name:Foo\n    note: a\n", "3:9", "no blank stands", "KEY: VALUE"),
+    (M + "    name:Foo\n", "3:5", "a mapping is expected, this is text", "a blank behind the colon"),
+    ("mailings: {m: {name:Foo}}", "1:20", "no blank stands", "KEY: VALUE"),
+    (M + "    name：Foo\n    note: a\n", "3:9", "U+FF1A", "KEY: VALUE"),
+    (M + "    name: Actie: winter\n", "3:16", "at this colon", "in quotes"),
+    (M + "    name: Foo\n      note: a\n", "4:7", "deeper than the one above", "column 5"),
+    (M + "    name: Foo\n   note: a\n", "4:4", "another column", "in one column"),
+    (M + "    name: Foo\n    - note\n", "4:5", "a list item stands", "below its key"),
+    ("mailings:\n  - name: Foo\n", "2:3", "a mapping is expected, this is a list", "without dashes"),
+    (M + "    - name: Foo\n", "3:5", "a mapping is expected, this is a list", "without dashes"),
+    (M + "    columns:\n      - number: 1\n      fills: a\n", "5:7", "a key stands", "- KEY: VALUE"),
+    (M + "\tname: Foo\n", "3:1", "a tab cannot indent", "spaces"),
+    (M + "    name: Foo\n    \tnote: a\n", "4:5", "a tab cannot indent", "spaces"),
+    (M + '    name: "Foo\n    note: a\n', "3:11", "is not closed", 'a straight "'),
+    (M + '    name: "Foo”\n    note: a\n', "3:11", "is not closed", 'a straight "'),
+    (M + '    name: "Foo\n    note: "a"\n', "3:11", "the next one, on line 4", "where its text ends"),
+    (M + "    name: 'It's'\n", "3:15", "behind the closing quote", "'' in single quotes"),
+    (M + '    name: "C:\\dir"\n', "3:14", "no escape begins", "\\\\"),
+    (M + "    keep: [note, name\n    note: a\n", "3:11", "the [ that opens", "write ]"),
+    (M + "    schedule: {days: 1, at: {}\n    note: a\n", "3:15", "the { that opens", "write }"),
+    (M + "    keep: ['note' 'name']\n", "3:19", "a comma is missing", "write it"),
+    ("mailings: {\n  m: {name: Foo}\n  k: {}\n}\n", "3:3", "a comma is missing", "write it"),
+    ("mailings: {m: {name: Wat?}}", "1:25", "a ? in it", "in quotes"),
+    ("mailings: {m: {schedule: {at: 09:00}}}", "1:31", "a colon in it", '"09:00"'),
+    (M + "    name: [Foo] bar\n", "3:17", "behind a closing bracket", "in quotes"),
+    *((M + f"    name: {sign}\n", "3:11", f"begins with {sign}", f'"{sign}"') for sign in "@`%*&,]}-?"),
+    (M + "    name: #1\n", "3:10", "is a comment", "in quotes"),
+    (M + "    // why\n    name: Foo\n", "3:5", "no comment of YAML", "#"),
+    ("```yaml\nmailings: {}\n```\n", "1:1", "Markdown", "remove it"),
+    (M + "<<<<<<< HEAD\n    note: A\n=======\n    note: B\n>>>>>>> b\n", "3:1", "conflict marker", "keep"),
+    (M + "    name: A\n||||||| base\n=======\n", "4:1", "conflict marker", "keep what"),
+    (M + "    name: A\r\n=======\r\n", "4:1", "conflict marker", "keep what"),
+    ("mailings: {}".encode("utf-16"), "1:1", "UTF-16", "UTF-8"),
+    ("mailings: {}".encode("utf-16-le"), "1:1", "UTF-16", "UTF-8"),
+    (M + "    name:\xa0Foo\n    note: a\n", "3:10", "NO-BREAK SPACE U+00A0", "plain blank"),
+    (M + "    name: Foo\n   \xa0note: a\n", "4:4", "NO-BREAK SPACE U+00A0", "plain blank"),
+    (M + "    name: a\n\xa0\xa0note: Foo\n", "4:1", "NO-BREAK SPACE U+00A0", "plain blank"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("content", "place", "cause", "hint"), MISTAKES)
+def test_the_commonest_mistakes_are_told_once_where_they_are(
+    content: str | bytes, place: str, cause: str, hint: str, problems: Complain
+) -> None:
+    (problem,) = problems({"a.yaml": content})
+    assert str(problem.place) == f"a.yaml:{place}"
+    assert cause in problem.message
+    assert hint in problem.hint
+
+
+NOTHING = ["|", ">", "|-", ">+ # why", "|2", "&a |"]
+UNSEEN = {
+    "Foo\xa0# 1": "NO-BREAK SPACE", "true\u200b": "ZERO WIDTH SPACE", "1\u202f": "NARROW NO-BREAK SPACE",
+    "F\xadoo": "SOFT HYPHEN", "\ufeffFoo": "ZERO WIDTH NO-BREAK SPACE", "Foo\u200e": "LEFT-TO-RIGHT MARK",
+    "Foo\u200d": "ZERO WIDTH JOINER", "\u3164": "HANGUL FILLER", "a\u3000b": "IDEOGRAPHIC SPACE",
+    "a\U000e0020b": "TAG SPACE", "a\ufe0f": "VARIATION SELECTOR-16",
+}  # fmt: skip
+SMART = ["“Foo”", "„Foo“", "‘Foo’", "«Foo»", '“Foo"']
+PLACED = [f"mailings: {{m: {{name: M, {text}}}}}" for text in ("note: %s", "%s: a", "columns: [%s]")]
+
+
+@pytest.mark.parametrize(
+    ("content", "code", "cause", "hint"),
+    [
+        *((f"{M}    {field}: {text}\n\n", "empty-value", "nothing is written", 'write "')
+          for text in NOTHING for field in ("note", "schedule: {}\n    is_open")),
+        *((place % text, "unseen-character", name, "in quotes")
+          for place in PLACED for text, name in UNSEEN.items()),
+        *((place % text, "smart-quotes", "typographic", "straight") for place in PLACED for text in SMART),
+    ],
+)  # fmt: skip
+def test_what_cannot_be_seen_is_no_value(
+    content: str, code: str, cause: str, hint: str, problems: Complain
+) -> None:
+    found = [problem for problem in problems({"a.yaml": content}) if problem.code != "unknown-field"]
+    assert [problem.code for problem in found][:1] == [code]
+    assert cause in found[0].message
+    assert hint in found[0].hint
+
+
+def test_what_is_seen_or_stands_in_quotes_is_text() -> None:
+    texts = [
+        "می\u200cخواهم",
+        "👨\u200d👩\u200d👧",
+        "❤\ufe0f",
+        "1\ufe0f\u20e3",
+        "’s-Hertogenbosch",
+        "“Foo” en “Bar”",
+    ]
+    assert [read(f"a: {text}").top.value for text in texts] == [{"a": text} for text in texts]
+    quoted = [f'"{text}"' for text in ("|", "a\xa0# b", "“Foo”", "\u200b")] + ["|\n  a\xa0b"]
+    assert [codes(read(f"a: {text}")) for text in quoted] == [[]] * len(quoted)
 
 
 @pytest.mark.parametrize("text", ["", "--- # nothing\n", "\ufeff", "%YAML 1.2\n---\n"])
