@@ -142,11 +142,13 @@ def _status_of(chosen: Chosen, selection: Selection, console: Console) -> Target
                 raise memory.trouble
             found["journal"] = _journal(memory.past, chosen, accounts)
         with _noted(errors):
-            plan = read_target(session, memory, Consent(), console).plan_as_is()
+            plan = read_target(session, memory, Consent(), console).plan()
+            drifted = sum(one.is_changed_live for one in plan.changes)
             found["resources"] = ResourceFigures(
                 managed=sum(not declared.absent for declared in session.declared),
                 unmanaged=len(plan.unmanaged),
-                drifted=len(plan.changes),
+                pending=len(plan.changes) - drifted,
+                drifted=drifted,
                 blocked=len(plan.blocked),
             )
             if "journal" in found:

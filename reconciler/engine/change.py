@@ -10,7 +10,7 @@ from msgspec import Struct, field
 from msgspec.structs import replace
 
 from reconciler.engine.body import lenient
-from reconciler.engine.classify import AccountProfile, FieldClass, FieldView
+from reconciler.engine.classify import AccountProfile, Drift, FieldClass, FieldView
 from reconciler.engine.kind import Declared, Globs, Live, digest_of
 from reconciler.errors import Exit
 
@@ -135,6 +135,11 @@ class Change(Struct, frozen=True, dict=True):
     def resets(self) -> tuple[FieldView, ...]:
         """The undeclared fields that would go back to the server's default."""
         return tuple(view for view in self.differing if view.cls is FieldClass.RESET)
+
+    @property
+    def is_changed_live(self) -> bool:
+        """Whether any of its differences was brought about on the account since the last write."""
+        return any(view.drift in (Drift.LIVE, Drift.BOTH) for view in self.fields)
 
     @cached_property
     def digest(self) -> str:

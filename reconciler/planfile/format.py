@@ -297,7 +297,11 @@ ResourceFiguresPart: Any = _described(
     "How many configurations stand how.",
     managed=(Count, "Declared on the target, and not as absent."),
     unmanaged=(Count, "Live, and declared nowhere."),
-    drifted=(Count, "Declared; apply would create, change or delete it."),
+    pending=(Count, "Declared; apply would create, change or delete it; nothing shows a change made live."),
+    drifted=(
+        Count,
+        "Declared; changed live since its last write, and apply would change it back.",
+    ),
     blocked=(Count, "Declared; apply would leave it alone, for a rule says no."),
 )
 SeedFiguresPart: Any = _described(

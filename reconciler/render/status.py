@@ -28,18 +28,19 @@ from reconciler.render.values import (
 )
 
 _HEADINGS = (
-    *("target", "managed", "drifted", "blocked", "unmanaged"),
+    *("target", "managed", "pending", "drifted", "blocked", "unmanaged"),
     *("seeds pending", "customers in doubt", "changes in doubt", "last apply"),
 )
 _UNKNOWN = "–"
 
 
 class ResourceFigures(Struct, frozen=True):
-    """Configurations of a target by state; one that is not as declared is drifted or blocked."""
+    """Configurations of a target by state; one that is not as declared is pending, drifted or blocked."""
 
     managed: int  # declared on the target; not those that are declared `absent`
     unmanaged: int  # live, and declared nowhere
-    drifted: int  # declared, and apply would create, change or delete it, whatever caused the difference
+    pending: int  # declared, and apply would create, change or delete it; nothing shows a change made live
+    drifted: int  # declared, and apply would change it back: it was changed live since its last write
     blocked: int  # declared, and apply would leave it alone because a rule says no
 
 
@@ -81,7 +82,8 @@ class TargetStatus(Struct, frozen=True):
     def is_pending(self) -> bool:
         """Whether something on it is known not to be as declared, or due to be sent."""
         resources, seeds = self.resources, self.seeds
-        return bool(resources and (resources.drifted or resources.blocked)) or bool(seeds and seeds.pending)
+        differing = resources.pending + resources.drifted + resources.blocked if resources else 0
+        return bool(differing or (seeds and seeds.pending))
 
 
 def outcome_of(run: Run) -> str:
@@ -107,7 +109,7 @@ def status_text(statuses: Sequence[TargetStatus], now: float, *, paint: Paint = 
 
 def _row(status: TargetStatus) -> tuple[str, ...]:
     figures = (
-        *(getattr(status.resources, name, None) for name in ("managed", "drifted", "blocked", "unmanaged")),
+        *(getattr(status.resources, name, None) for name in _HEADINGS[1:6]),
         *(getattr(status.seeds, name, None) for name in ("pending", "customers_in_doubt")),
         status.changes_in_doubt,
     )
@@ -143,7 +145,8 @@ def _summary(statuses: Sequence[TargetStatus]) -> str:
     changes = sum(status.changes_in_doubt or 0 for status in statuses)
     return (
         f"Status of {counted(len(statuses), 'target')} ({down} in error): "
-        f"{sum(one.managed for one in found)} managed, {sum(one.drifted for one in found)} drifted, "
+        f"{sum(one.managed for one in found)} managed, {sum(one.pending for one in found)} pending, "
+        f"{sum(one.drifted for one in found)} drifted, "
         f"{sum(one.blocked for one in found)} blocked, {sum(one.unmanaged for one in found)} unmanaged; "
         f"{counted(sum(one.pending for one in seeds), 'seed')} pending; "
         f"{counted(sum(one.customers_in_doubt for one in seeds), 'customer')} and "
@@ -285,7 +288,8 @@ _HELP = {
     "journal_up": "Whether the journal of the target could be read.",
     "managed_resources": "Configurations that are declared on the target.",
     "unmanaged_resources": "Configurations that are live and declared nowhere.",
-    "drifted_resources": "Declared configurations that apply would create, change or delete.",
+    "pending_resources": "Declared configurations that apply would create, change or delete.",
+    "drifted_resources": "Declared configurations that were changed live since their last write.",
     "blocked_resources": "Declared configurations that apply would leave alone because a rule says no.",
     "declared_seeds": "Seeds that are declared on the target.",
     "pending_seeds": "Seeds of which apply would send something.",

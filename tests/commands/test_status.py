@@ -70,15 +70,15 @@ def applied(world: World, fault: str = "") -> Exit:
     return run.exit
 
 
-def resources(managed: int = 0, unmanaged: int = 0, drifted: int = 0, blocked: int = 0) -> dict[str, int]:
-    return {"managed": managed, "unmanaged": unmanaged, "drifted": drifted, "blocked": blocked}
+def resources(**figures: int) -> dict[str, int]:
+    return dict.fromkeys(("managed", "unmanaged", "pending", "drifted", "blocked"), 0) | figures
 
 
-def test_resources_are_drifted_blocked_unmanaged_or_as_declared(world: World) -> None:
+def test_resources_are_pending_drifted_blocked_unmanaged_or_as_declared(world: World) -> None:
     assert target(world)["resources"] == resources(managed=1, blocked=1)
     world.write("welcome.yaml", DRIFTED)
     world.write("new.yaml", "import_configs: {new: {name: New}}")
-    assert target(world)["resources"] == resources(managed=2, drifted=2)
+    assert target(world)["resources"] == resources(managed=2, pending=2)
     applied(world)
     assert target(world)["resources"] == resources(managed=2)
     assert looked(world, detailed_exitcode=True).exit is Exit.DONE
@@ -86,6 +86,9 @@ def test_resources_are_drifted_blocked_unmanaged_or_as_declared(world: World) ->
     assert target(world)["resources"] == resources(managed=2, drifted=1)
     assert looked(world, detailed_exitcode=True).exit is Exit.PENDING
     assert looked(world).exit is Exit.DONE
+    world.write("new.yaml", "import_configs: {new: {name: New, date_format: dd/MM/yyyy}}")
+    assert target(world)["resources"] == resources(managed=2, pending=1, drifted=1)
+    world.write("new.yaml", "import_configs: {new: {name: New}}")
     world.live({1: {**WELCOME, "FirstRow": 2}, 2: {"Name": "New"}, 3: {"Name": "Other", "IsReusable": True}})
     assert target(world)["resources"]["unmanaged"] == 1
 
@@ -93,7 +96,7 @@ def test_resources_are_drifted_blocked_unmanaged_or_as_declared(world: World) ->
 def test_what_shall_not_exist_is_not_managed_and_drifts_while_it_does(world: World) -> None:
     world.write("reconciler.yaml", SETTINGS + "    limits: {deletes: 1, updates: null}\n")
     world.write("welcome.yaml", "import_configs: {welcome: {targets: {sandbox: {id: 1, absent: true}}}}")
-    assert target(world)["resources"] == resources(drifted=1)
+    assert target(world)["resources"] == resources(pending=1)
     applied(world)
     assert target(world)["resources"] == resources()
 
@@ -142,7 +145,7 @@ def test_a_change_in_doubt_counts_until_what_is_live_is_as_declared(world: World
     world.write("welcome.yaml", DRIFTED)
     assert applied(world, fault="PUT:1+:before:drop") is Exit.IN_DOUBT
     one = target(world)
-    assert (one["changes_in_doubt"], one["resources"]["drifted"], one["exit_code"]) == (1, 1, 0)
+    assert (one["changes_in_doubt"], one["resources"]["pending"], one["exit_code"]) == (1, 1, 0)
     with at_work(world, this_process()) as journal:
         (operation,) = journal.operations(1)
         journal.begin_operation(2, operation.intent)
@@ -190,7 +193,7 @@ def test_an_account_and_a_tenant_leave_each_other_whole(seeded: SeedWorld) -> No
     run = looked(seeded)
     (one,) = run.document["targets"]
     assert (one["up"], one["seeds"], run.exit) == (False, None, Exit.ERROR)
-    assert one["resources"] == resources(managed=1, drifted=1)
+    assert one["resources"] == resources(managed=1, pending=1)
     assert "403" in one["error"]
     seeded.faults = [Fault.parse("GET *configs*:1+:before:status=401")]
     one = target(seeded)
@@ -218,7 +221,7 @@ def test_a_journal_that_cannot_be_read_is_said_and_its_figures_are_left_out(seed
     (one,) = run.document["targets"]
     assert one["up"]
     assert (one["journal"], one["seeds"], one["changes_in_doubt"]) == (None, None, None)
-    assert one["resources"] == resources(managed=1, drifted=1)
+    assert one["resources"] == resources(managed=1, pending=1)
     assert "journal.db" in one["journal_error"]
     assert run.exit == one["exit_code"] != 0
     names = set(metrics(seeded))
@@ -281,7 +284,7 @@ def test_of_targets_of_which_one_fails_each_form_has_the_figures_of_the_others(w
     worlds.each["two"].faults = [Fault.parse("GET:1+:before:status=401")]
     told = metrics(worlds, ALL)
     assert told["up"] == {"one": 1, "two": 0, "three": 1}
-    assert told["drifted_resources"] == {"one": 0, "three": 1}
+    assert told["pending_resources"] == {"one": 0, "three": 1}
     assert told["managed_resources"] == {"one": 1, "three": 1}
     assert told["last_apply_exit_code"] == {"one": 0}
     assert told["last_apply_timestamp_seconds"]["one"] == pytest.approx(START, abs=HOUR)
@@ -290,14 +293,14 @@ def test_of_targets_of_which_one_fails_each_form_has_the_figures_of_the_others(w
     run = looked(worlds, ALL, Form.TEXT)
     lines = run.out.splitlines()
     rows = {line.split()[0]: line for line in lines[:4]}
-    assert rows["one"].split()[1:8] == ["1", "0", "0", "0", "0", "0", "0"]
+    assert rows["one"].split()[1:9] == ["1", "0", "0", "0", "0", "0", "0", "0"]
     assert rows["one"].endswith(" UTC, run 1: done")
-    assert rows["two"].split()[1:8] == ["–", "–", "–", "–", "0", "0", "–"]
+    assert rows["two"].split()[1:9] == ["–", "–", "–", "–", "–", "0", "0", "–"]
     assert rows["three"].split()[2] == "1"
     assert len({line.rindex("  ") for line in rows.values()}) == 1
     assert lines[5].startswith("! two: GET /3/contacts/import/configs: 401")
     assert lines[-1] == (
-        "Status of 3 targets (1 in error): 2 managed, 1 drifted, 0 blocked, 0 unmanaged; "
+        "Status of 3 targets (1 in error): 2 managed, 1 pending, 0 drifted, 0 blocked, 0 unmanaged; "
         "0 seeds pending; 0 customers and 0 changes in doubt."
     )
     assert "Error" not in run.told
