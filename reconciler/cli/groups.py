@@ -101,23 +101,24 @@ def seeds() -> None:
 @plain_options
 @runs
 def seeds_preview(key: str, **options: Any) -> Command:
-    """Show each customer as it will go, addresses in full; to a terminal only."""
+    """Show each customer as it will go, with its data; masked unless on a terminal."""
     from reconciler.commands.seeds import seeds_preview
 
     return partial(seeds_preview, key, selection_of(options))
 
 
 @seeds.command("status", epilog=EPILOG)
+@click.argument("key", required=False, default="", shell_complete=complete_seed)
 @selection_options
 @glob_options
 @option("--wait", metavar="DURATION", default="0s", help="Look again for so long, like 30m.")
 @output_options
 @runs
-def seeds_status(wait: str, **options: Any) -> Command:
+def seeds_status(key: str, wait: str, **options: Any) -> Command:
     """Show how seeds stand and what the tenant counts; exit 0 once all has arrived."""
     from reconciler.commands.seeds import seeds_status
 
-    return partial(seeds_status, selection_of(options), wait=seconds(wait, "--wait"))
+    return partial(seeds_status, selection_of(options), key=key, wait=seconds(wait, "--wait"))
 
 
 @seeds.command("resolve", epilog=EPILOG)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import os
+import shutil
 import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -83,10 +84,12 @@ def _check_encoding(options: dict[str, Any]) -> None:
 
 
 def _console(options: dict[str, Any]) -> Console:
+    from msgspec.structs import replace
+
     from reconciler.commands.console import Console
     from reconciler.render.values import COLOURED, PLAIN
 
-    is_read = sys.stdout is not None and sys.stdout.isatty()
+    is_read = sys.stdout is not None and sys.stdout.isatty() and options["format"] == "text"
     plain = options["no_color"] or bool(os.environ.get("NO_COLOR")) or os.environ.get("TERM") == "dumb"
     return Console(
         as_json=options["format"] == "json",
@@ -94,7 +97,10 @@ def _console(options: dict[str, Any]) -> Console:
         verbose=options["verbose"] > 0,
         very_verbose=options["verbose"] > 1,
         logs_json=options["log_format"] == "json",
-        paint=COLOURED if is_read and not plain and options["format"] == "text" else PLAIN,
+        paint=replace(
+            COLOURED if is_read and not plain else PLAIN,
+            width=shutil.get_terminal_size().columns if is_read else 0,
+        ),
     )
 
 

@@ -20,6 +20,7 @@ from reconciler.commands.workspace import Selection
 from reconciler.errors import Exit, Refused, UsageError
 from reconciler.expoints.planning import RENAMED, SeedsPlan
 from reconciler.expoints.recipients import Recipient, RecipientState, SeedPlan
+from reconciler.expoints.seed import masked
 from reconciler.expoints.sending import delivery_of, record_settled, statuses_of
 from reconciler.expoints.settling import look
 from reconciler.journal.entries import RESOLVED, BatchIntent, DeliveryState
@@ -32,7 +33,7 @@ from reconciler.render.text import (
     seeds_text,
     sent_text,
 )
-from reconciler.render.values import FORMAT_VERSION
+from reconciler.render.values import FORMAT_VERSION, counted, wrapped
 
 POLL_SECONDS = 10.0  # how long `status --wait` rests between two looks
 
@@ -55,24 +56,29 @@ def _opened(
 
 
 def seeds_preview(key: str, selection: Selection, console: Console, environment: Environment) -> Exit:
-    """Show each customer of a seed as it will go, addresses in full; to a terminal only. Sends nothing."""
-    if not console.stdout.isatty() or console.as_json:
-        raise Refused("seeds preview shows addresses in full, so it writes to a terminal only")
+    """Show each customer of a seed as it will go, with its data; masked unless on a terminal. Sends nothing.
+
+    Errors: `UsageError` where JSON is asked for.
+    """
+    if console.as_json:
+        raise UsageError("seeds preview is for people and has no JSON; seeds status --format json counts")
+    hidden = {} if console.stdout.isatty() else {"masked": masked}
     with _opened(selection, console, environment, key) as expoints, open_past(expoints.session) as records:
         zone = expoints.session.workspace.settings.time_zone
-        console.result(preview_text(_only(expoints.plan(records)), expoints.now, zone), None)
+        text = preview_text(_only(expoints.plan(records)), expoints.now, zone, **hidden)
+        console.result(wrapped(text, console.paint.width), None)
     return Exit.DONE
 
 
 def seeds_status(
-    selection: Selection, console: Console, environment: Environment, *, wait: float = 0.0
+    selection: Selection, console: Console, environment: Environment, *, key: str = "", wait: float = 0.0
 ) -> Exit:
-    """Show the state of every seed, and what the tenant counts of it, by its own statuses.
+    """Show the state of every seed, or of `key`, and what the tenant counts of it, by its own statuses.
 
     With `wait`, look again until every sent customer is counted and nothing is in doubt, for so many
     seconds. What has not arrived yet, or has arrived with a fault, is an error.
     """
-    with _opened(selection, console, environment) as expoints, open_past(expoints.session) as records:
+    with _opened(selection, console, environment, key) as expoints, open_past(expoints.session) as records:
         deadline = environment.clock.monotonic() + wait
         while True:
             plan = expoints.plan(records)
@@ -216,22 +222,31 @@ def seeds_send(
         record_settled(run.journal, planned)
         plan = _only(planned)
         repeated = (RecipientState.SENT, RecipientState.FOUND) if again else ()
-        due = [one for one in plan.customers if one.is_due or one.state in repeated]
+        # Who is sent to on purpose is, whatever its mailbox has.
+        agreed = [
+            replace(one, state=RecipientState.CHANGED, is_agreed=True) if one.state in repeated else one
+            for one in plan.customers
+        ]
+        due = [one for one in agreed if one.is_due]
         left = Exit.REFUSED if plan.count(RecipientState.FOUND) and not again else Exit.DONE
         console.show_before_asking(f"{seeds_text(planned, paint=console.paint)}\n\n{MAIL_IS_SENT}")
         _check_sendable(plan, due, again=again)
         if not yes:
-            console.confirm(f"Send {len(due)} of {plan.seed.key}?", "nothing was sent")
+            twice = [
+                f"{number} of them {what}"
+                for state, what in (
+                    (RecipientState.SENT, "once more, after this round was sent to them"),
+                    (RecipientState.FOUND, "whom the tenant has already, perhaps from another sender"),
+                )
+                if again and (number := plan.count(state))
+            ]
+            question = ", ".join([f"Mail {counted(len(due), 'customer')} of {plan.seed.key}", *twice])
+            console.confirm(f"{question}?", "nothing was sent")
         check_account(expoints.session)
         stopped = Event()
         sender = replace(expoints.sender(run.journal, planned, run.number), is_stopped=stopped.is_set)
-        # Who is sent to on purpose is, whatever its mailbox has.
-        agreed = [
-            replace(one, state=RecipientState.CHANGED, is_agreed=True) if one.state in repeated else one
-            for one in due
-        ]
         with deferred_interrupts(stopped.set):
-            result = sender.send(plan, agreed)
+            result = sender.send(plan, due)
             run.exit, run.counts = Exit.gravest([result.exit, left]), {"sent": result.sent}
             console.result(sent_text([result], paint=console.paint), {"sent": sent_documents([result])})
     return run.exit

@@ -5,7 +5,7 @@ Seeds are counted here: no address, number or data of a customer is shown but by
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime
 from zoneinfo import ZoneInfo
 
@@ -19,7 +19,7 @@ from reconciler.engine.kind import Declared, Kind
 from reconciler.engine.outcome import Outcome, Result
 from reconciler.expoints.planning import SeedsPlan, moment_text
 from reconciler.expoints.recipients import RecipientState, SeedPlan, SeedStatus, SendResult
-from reconciler.expoints.seed import Send
+from reconciler.expoints.seed import Moment, Send
 from reconciler.render.report import TargetReport, entry_of, summary_line
 from reconciler.render.values import (
     PLAIN,
@@ -31,6 +31,7 @@ from reconciler.render.values import (
     row_text,
     shown,
     shown_field,
+    wrapped,
 )
 
 MAIL_IS_SENT = "Mail is really sent, for a test batch too. This tool cannot take customers back."
@@ -101,7 +102,7 @@ def plan_text(planned: TargetReport, *, paint: Paint = PLAIN, verbose: bool = Fa
         MAIL_IS_SENT if seeds.customers else "",
         paint.strong(summary_line([planned], "plan")),
     ]
-    return "\n\n".join(block for block in blocks if block)
+    return wrapped("\n\n".join(block for block in blocks if block), paint.width)
 
 
 def _titled(title: str, lines: Sequence[str]) -> str:
@@ -311,7 +312,7 @@ def report_text(applied: TargetReport, *, paint: Paint = PLAIN) -> str:
         "\n".join(applied.notes),
         paint.strong(summary_line([applied], "apply")),
     ]
-    return "\n\n".join(block for block in blocks if block)
+    return wrapped("\n\n".join(block for block in blocks if block), paint.width)
 
 
 def show_text(plan: Plan, declared: Declared, *, paint: Paint = PLAIN) -> str:
@@ -377,7 +378,7 @@ def seeds_text(plan: SeedsPlan, *, paint: Paint = PLAIN) -> str:
         symbol, what = seed_title(seed, paint)
         lines = [f"    {signs[sign]}{harmless(text)}" for sign, text in seed_lines(seed)]
         blocks.append("\n".join([f"{symbol} {paint.strong(seed.seed.key)}  {what}", *lines]))
-    return "\n\n".join(blocks)
+    return wrapped("\n\n".join(blocks), paint.width)
 
 
 def seed_title(plan: SeedPlan, paint: Paint = PLAIN) -> tuple[str, str]:
@@ -471,26 +472,31 @@ def _counts(status: SeedStatus) -> str:
     return "; ".join(part for part in parts if part)
 
 
-def preview_text(plan: SeedPlan, now: datetime, zone: ZoneInfo) -> str:
-    """Return each customer as it will go, with its address in full: for a terminal only."""
+def preview_text(plan: SeedPlan, now: datetime, zone: ZoneInfo, *, masked: Callable[[str], str] = str) -> str:
+    """Return each customer as it will go, a block each; `masked` hides what is personal in a text."""
     seed = plan.seed
-    rows = [
-        ("address", "state", "mailed from", "not before", "expires", "copies", "changed since it was sent")
-    ]
+    approval = "automatically" if seed.batch.get("ApproveAutomatically") is True else "by hand, at Expoints"
+    blocks = [f"{seed.key}, round {harmless(seed.round)}; approved {approval}"]
     for recipient in plan.customers:
         customer, changed = recipient.customer, recipient.changed
         end = customer.members.get("EndDate", seed.batch.get("EndDate"))
-        row = (
-            harmless(customer.email),
-            recipient.state.value,
-            moment_text(customer.members.get("SendDate"), now, zone) or "at once",
-            moment_text(seed.batch.get("SendTime"), now, zone) or "any time",
-            moment_text(end, now, zone) or "as the system decides",
-            ", ".join(customer.copies) or "nothing",
-            "in what its sender did not write down" if "" in changed else harmless(", ".join(changed)),
-        )
-        rows.append(row)
-    cells = rows if plan.changes else [row[:-1] for row in rows]
-    approval = "automatically" if seed.batch.get("ApproveAutomatically") is True else "by hand, at Expoints"
-    title = f"{seed.key}, round {harmless(seed.round)}; approved {approval}"
-    return "\n".join([title, "", *columns(cells)])
+        rows = [
+            ("mailed from", moment_text(customer.members.get("SendDate"), now, zone) or "at once"),
+            ("not before", moment_text(seed.batch.get("SendTime"), now, zone) or "any time"),
+            ("expires", moment_text(end, now, zone) or "as the system decides"),
+            ("copies", ", ".join(customer.copies)),
+            ("changed", "in what its sender did not write down" if "" in changed else ", ".join(changed)),
+            *(
+                (name, masked(str(value)))
+                for name, value in customer.members.items()
+                if not isinstance(value, Moment)
+            ),
+            *(
+                (str(item.column), "encrypted" if item.encryption else masked(item.value))
+                for item in customer.data
+            ),
+        ]
+        heading = f"{harmless(masked(customer.email))}  {recipient.state.value}  ({customer.place})"
+        lines = columns([(harmless(name), harmless(text)) for name, text in rows if text])
+        blocks.append("\n".join([heading, *(f"    {line}" for line in lines)]))
+    return "\n\n".join(blocks)

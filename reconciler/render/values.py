@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from functools import partial
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
+from unicodedata import combining, east_asian_width
 
 from msgspec import Struct
 
@@ -105,8 +106,38 @@ def columns(rows: Sequence[Sequence[str]]) -> list[str]:
     ]
 
 
+_SHORTEST_REST = 20  # characters that a line keeps for its words, whatever it hangs under
+_WORD = re.compile(r"( *)((?:\x1b\[[\d;]*m|[^ ])+)")
+_COLOR = re.compile(r"\x1b\[[\d;]*m")
+
+
+def wrapped(text: str, width: int) -> str:
+    """Return text whose lines fit a terminal of that width, broken between words, each under its column.
+
+    Two blanks or more begin a column. A word that is longer than a line stays whole; 0 is any width.
+    """
+    return "\n".join(_folded(line, width) if width else line for line in text.split("\n"))
+
+
+def _folded(line: str, width: int) -> str:
+    folded, at, starts = "", 0, [0]
+    for blanks, word in _WORD.findall(line):
+        plain = _COLOR.sub("", word)
+        size = sum(1 + (east_asian_width(char) in "WF") for char in plain if not combining(char))
+        if at + len(blanks) + size > width and at > starts[-1]:
+            starts = [start for start in starts if not start or width - start >= _SHORTEST_REST]
+            folded, at, blanks = f"{folded}\n", 0, " " * starts[-1]
+        elif len(blanks) > 1:
+            starts.append(at + len(blanks))
+        folded, at = f"{folded}{blanks}{word}", at + len(blanks) + size
+    return folded
+
+
 class Paint(Struct, frozen=True):
-    """How each sort of text looks. The meaning never hangs on the color: each line has its symbol."""
+    """How each sort of text looks. The meaning never hangs on the color: each line has its symbol.
+
+    `width` is that of the terminal, 0 where the text goes elsewhere and its lines are left whole.
+    """
 
     create: Style = str
     update: Style = str
@@ -117,6 +148,7 @@ class Paint(Struct, frozen=True):
     doubt: Style = str
     strong: Style = str
     faint: Style = str
+    width: int = 0
 
 
 def _colored(code: str, text: str) -> str:
@@ -125,7 +157,15 @@ def _colored(code: str, text: str) -> str:
 
 PLAIN = Paint()
 COLOURED = Paint(
-    *(partial(_colored, code) for code in ("32", "33", "31", "1;35", "2", "1;31", "1;33", "1", "2"))
+    create=partial(_colored, "32"),
+    update=partial(_colored, "33"),
+    delete=partial(_colored, "31"),
+    reset=partial(_colored, "1;35"),
+    kept=partial(_colored, "2"),
+    blocked=partial(_colored, "1;31"),
+    doubt=partial(_colored, "1;33"),
+    strong=partial(_colored, "1"),
+    faint=partial(_colored, "2"),
 )
 
 

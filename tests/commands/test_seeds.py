@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import re
 from pathlib import Path
 
 import pytest
@@ -36,17 +37,26 @@ def preview(world: SeedWorld, stdout: io.StringIO) -> str:
     return screen.out
 
 
-def test_preview_shows_addresses_and_times_to_a_terminal_alone_and_sends_nothing(world: SeedWorld) -> None:
-    customers = [{"email": JOHN, "send_date": "2027-07-01"}, {"email": JANE}]
+def test_preview_shows_addresses_and_data_to_a_terminal_alone_and_sends_nothing(world: SeedWorld) -> None:
+    customers = [
+        {"email": JOHN, "send_date": "2027-07-01", "data": {"First_name_customer": "Johannes"}},
+        {"email": JANE},
+    ]
     world.declare(customers=customers, send_time="11:30")
     out = preview(world, Terminal())
     assert JOHN in out
+    assert re.search(r"First_name_customer +Johannes", out)
     assert "2027-07-01 00:00 Europe/Amsterdam (2027-06-30 22:00 UTC)" in out
     assert "11:30 Europe/Amsterdam" in out
     assert "at once" in out
-    with pytest.raises(Refused, match="terminal only"):
-        preview(world, stdout := io.StringIO())
-    assert (stdout.getvalue(), world.writes) == ("", [])
+    elsewhere = preview(world, io.StringIO())
+    assert not {JOHN, JANE, "Johannes"} & {*elsewhere.split()}
+    assert re.search(
+        r"s\*\*\*@example.com  pending +\(.*\n(?: .*\n)*    First_name_customer +\*\*\*", elsewhere
+    )
+    assert world.writes == []
+    with pytest.raises(UsageError, match="no JSON"):
+        world.ran(seeds_preview, "smoke", EVERYTHING, json=True)
 
 
 def test_status_waits_for_customers_that_appear_late_and_counts_by_the_tenants_names(
@@ -79,8 +89,25 @@ def test_a_seed_by_hand_is_sent_by_its_verb_only_which_asks_and_again_on_purpose
     assert world.mailed == BOTH
     with pytest.raises(UsageError, match="--again"):
         send(world)
+    question = (
+        "Mail 2 customers of customer_seeds.smoke, 2 of them once more, after this round was sent to them?"
+    )
+    screen = Screen(stdin=Terminal("no\n"))
+    with pytest.raises(Refused, match="nothing was sent"):
+        world.ran(seeds_send, "smoke", EVERYTHING, screen=screen, again=True, yes=False)
+    assert question in screen.err
+    assert world.mailed == BOTH
     send(world, again=True)
     assert world.mailed == TWICE
+
+
+def test_status_of_one_seed_says_nothing_of_the_others(world: SeedWorld) -> None:
+    world.declare("zoe@example.com", key="other")
+    world.apply()
+    run = world.ran(seeds_status, EVERYTHING, key="smoke", json=True)
+    assert [one["key"] for one in run.document["statuses"]] == ["customer_seeds.smoke"]
+    with pytest.raises(UsageError, match="nowhere"):
+        world.ran(seeds_status, EVERYTHING, key="nowhere")
 
 
 @pytest.mark.parametrize(("sent", "mails"), [(True, BOTH), (False, TWICE)])
