@@ -105,15 +105,29 @@ class Held(Refused):
 
 
 class ApiError(ReconcilerError):
-    """The API, or the way to it."""
+    """The API, or the way to it: what became of one request, and what to do about it.
+
+    The error says nothing of what is live: whether anything was changed, how a change ended says.
+    """
+
+    brief: ClassVar[str] = "the API gave an error"  # why nothing else is begun, in a few words
+
+    def __init__(self, fact: str, advice: str = "") -> None:
+        self.fact, self.advice = fact.rstrip(" ."), advice
+        stop = "" if self.fact.endswith(("!", "?", "…")) else "."
+        super().__init__(f"{self.fact}{stop} {advice}" if advice else self.fact)
 
 
 class Unauthorised(ApiError):
     """401: the credentials are wrong or missing. Every further call would fail alike."""
 
+    brief = "the credentials were refused"
+
 
 class Forbidden(ApiError):
     """403: the credentials are known, but their role is not enough. Further calls would fail alike."""
+
+    brief = "the role of the credentials is not enough"
 
 
 class NotFound(ApiError):
@@ -128,16 +142,20 @@ class Unreachable(ApiError):
     """The API could not be asked: no connection, or a read that failed to the end. Nothing was changed."""
 
     exit = Exit.UNAVAILABLE
+    brief = "the API is unavailable"
 
 
 class Misconfigured(Unreachable):
     """No connection can be made until a certificate or a proxy on the way is put right."""
 
     exit = Exit.ERROR
+    brief = "a certificate or a proxy is to be put right"
 
 
 class AllowanceUsedUp(Unreachable):
     """429, and waiting for the account's allowance would take longer than a run may wait."""
+
+    brief = "the allowance is used up"
 
 
 class Abandoned(ApiError):
@@ -157,6 +175,11 @@ class NoAnswer(ApiError):
 def exit_of(error: Exception) -> Exit:
     """Return what an error means for the process: an unexpected one is an error like any other."""
     return error.exit if isinstance(error, ReconcilerError) else Exit.ERROR
+
+
+def fact_of(error: Exception) -> str:
+    """Return what to say of an error within a sentence that goes on: without advice, and without a stop."""
+    return error.fact if isinstance(error, ApiError) else describe(error).rstrip(".")
 
 
 def describe(error: Exception) -> str:

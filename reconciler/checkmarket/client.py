@@ -20,12 +20,13 @@ from contextlib import closing, contextmanager
 from itertools import islice
 
 from msgspec import Struct, field
+from msgspec.structs import replace
 
 from reconciler.config.names import instead
 from reconciler.engine.kind import Body, Json, Mapper, map_serially
 from reconciler.errors import ApiError, BadAnswer, Declined, Forbidden, NoAnswer, NotFound, Unauthorised
 from reconciler.http.api import CHECKMARKET_HOSTS, Api, Connection
-from reconciler.http.messages import HEAVIEST, Answer, Budget, Secret, plain_complaint
+from reconciler.http.messages import HEAVIEST, Answer, Budget, QueryValue, Secret, plain_complaint
 
 TOP = 100  # how many rows are asked for at once
 
@@ -34,6 +35,7 @@ _CONFIGS = "/3/contacts/import/configs"
 _CONFIG_ID = "ImportConfigId"
 _SURVEYS = "/3/surveys"
 _SURVEY_IDS = ("Id", "SurveyId")
+_UNTRUSTED = "The list cannot be trusted."
 _IN_DOUBT = "It may have been carried out or not; look at what is live before sending it again."
 
 
@@ -72,8 +74,7 @@ def answered(answer: Answer) -> Envelope:
     """Return the envelope of the answer to a read; raises `Declined` where it is a refusal."""
     envelope = opened(answer)
     if envelope.refusal is not None:
-        where = f"{answer.method} {answer.path}"
-        raise Declined(f"{where}: refused: {answer.quoted(envelope.refusal)}. Nothing was changed.")
+        raise Declined(f"{answer.method} {answer.path}: refused: {answer.quoted(envelope.refusal)}")
     return envelope
 
 
@@ -86,15 +87,15 @@ def confirmed(answer: Answer) -> Mapping[str, Json]:
     try:
         envelope = opened(answer)
     except BadAnswer as error:
-        raise NoAnswer(f"{where}: {answer.status}, but not in the API's form. {_IN_DOUBT}") from error
+        raise NoAnswer(f"{where}: {answer.status}, but not in the API's form", _IN_DOUBT) from error
     if envelope.refusal is not None:
         why = answer.quoted(envelope.refusal)
-        raise Declined(f"{where}: refused: {why}. Nothing was changed; correct what the API names.")
+        raise Declined(f"{where}: {why}", "Correct what the API names.")
     if envelope.data is True:
         return {}
     if isinstance(envelope.data, dict) and envelope.data.get("Succeeded") is True:
         return envelope.data
-    raise NoAnswer(f"{where}: {answer.status}, but it does not say whether it succeeded. {_IN_DOUBT}")
+    raise NoAnswer(f"{where}: {answer.status}, but it does not say whether it succeeded", _IN_DOUBT)
 
 
 def _status(answer: Answer) -> int:
@@ -148,9 +149,13 @@ class _Listing(Struct, frozen=True):
     list counts as whole only where the answers prove it:
 
     * as many rows came as every `TotalRowCount` says;
-    * or there are no counts, and a page came back empty;
+    * or there are no counts, a page came back empty, and no row came twice: the order did not move;
     * or there are no counts, every page is the same, and it holds more rows than `top` asks for: neither
       option is obeyed, so the page is everything.
+
+    A list that is not proven to be whole is asked for once more by `orderby`, another option of the sibling
+    collections (DOC, the same pages), and without it where the server refuses that: without an order it may
+    answer in another one each time.
 
     Two pages are read one after the other. Where they are alike, which shows that `skip` is obeyed, the rest
     are read several at a time, to the same proofs.
@@ -158,8 +163,9 @@ class _Listing(Struct, frozen=True):
 
     api: Api
     path: str
-    id_members: Sequence[str]  # a row's id is the first integer among these
+    id_members: Sequence[str]  # a row's id is the first integer among these, and lists are ordered by one
     mapper: Mapper = map_serially  # reads several pages at a time
+    order: str = ""  # the member to order by, if any
 
     def rows(self) -> Sequence[Body]:
         """Return every row once, in the server's order; one that comes twice counts where it came first.
@@ -167,30 +173,37 @@ class _Listing(Struct, frozen=True):
         A list that is not proven to be whole, perhaps because it changed while it was read, is read once
         more. Then it is a `BadAnswer`, never a short list; so are answers that are not in the API's form.
         """
-        for _ in range(2):
-            rows: Mapping[int, Body] = {}
-            totals: set[int] = set()
-            for page in islice(self._pages(), _MOST_PAGES):
-                totals |= page.totals
-                if not page.rows:
-                    whole = totals <= {len(rows)}
-                    break
-                if page.rows.keys() <= rows.keys():
-                    rows, whole = self._read_at_once(rows, totals)
-                    break
-                rows = {**rows, **{id: row for id, row in page.rows.items() if id not in rows}}
-                if whole := totals == {len(rows)}:
-                    break
-            else:
-                why = f"no end after {_MOST_PAGES} pages. The list cannot be trusted."
-                raise BadAnswer(f"GET {self.path}: {why}")
-            if whole:
-                return tuple(rows.values())
+        rows, whole = self.once()
+        if not whole:
+            try:
+                rows, whole = replace(self, order=self.id_members[0]).once()
+            except Declined:
+                rows, whole = self.once()
+        if whole:
+            return tuple(rows.values())
         raise BadAnswer(
-            f"GET {self.path}: {len(rows)} row(s) came, but the answers do not prove that these are all. "
-            "Run again if they are being changed right now; if not, `--only` with keys that have an `id` "
-            "needs no list."
+            f"GET {self.path}: {len(rows)} row(s) came, but the answers do not prove that these are all",
+            f"{_UNTRUSTED} Run again if they are being changed right now; if not, `--only` with keys that "
+            "have an `id` needs no list.",
         )
+
+    def once(self) -> tuple[Mapping[int, Body], bool]:
+        """Return the rows of one pass, and whether they are proven to be all."""
+        rows: Mapping[int, Body] = {}
+        totals, came = set[int](), 0
+        for page in islice(self._pages(), _MOST_PAGES):
+            totals |= page.totals
+            if not page.rows:
+                return rows, totals == {len(rows)} if totals else came == len(rows)
+            if page.rows.keys() <= rows.keys():
+                return self._read_at_once(rows, totals, page)
+            rows, came = (
+                {**rows, **{id: row for id, row in page.rows.items() if id not in rows}},
+                came + page.length,
+            )
+            if totals == {len(rows)}:
+                return rows, True
+        raise BadAnswer(f"GET {self.path}: no end after {_MOST_PAGES} pages", _UNTRUSTED)
 
     def _pages(self) -> Iterator[_Page]:
         """Yield the pages in their order, for as long as one more is asked for."""
@@ -236,12 +249,15 @@ class _Listing(Struct, frozen=True):
         return [page for start, page in pages.items() if page and start <= end]
 
     def _read_at_once(
-        self, seen: Mapping[int, Body], totals: AbstractSet[int]
+        self, seen: Mapping[int, Body], totals: AbstractSet[int], again: _Page
     ) -> tuple[Mapping[int, Body], bool]:
-        """Read a list whose pages are all the same, which is so where `skip` is ignored.
+        """Read a list of which a page came `again`, which is so where `skip` is ignored.
 
         Asks for all rows where their number is known, else for one less than came: more than that is all.
+        Without a number, and without the whole page again, it is the order that moved.
         """
+        if not totals and again.rows.keys() != seen.keys():
+            return seen, False
         top = max(totals, default=len(seen) - 1)
         page = self._page(top, 0, Budget(HEAVIEST))
         proven = page.totals == {len(page.rows)} if page.totals else len(page.rows) > top
@@ -249,7 +265,10 @@ class _Listing(Struct, frozen=True):
         return (page.rows if whole else seen), whole
 
     def _page(self, top: int, skip: int, memory: Budget) -> _Page:
-        answer = self.api.request("GET", self.path, params={"top": top, "skip": skip})
+        params: dict[str, QueryValue] = {"top": top, "skip": skip}
+        if self.order:
+            params["orderby"] = self.order
+        answer = self.api.request("GET", self.path, params=params)
         answer.take_from(memory)
         envelope = answered(answer)
         data, counts = envelope.data, envelope.counts
@@ -259,13 +278,12 @@ class _Listing(Struct, frozen=True):
         if data is None and is_plain and (skip or not (total or counts.get("StopRec"))):
             data = []
         if not isinstance(data, list):
-            raise BadAnswer(f"GET {self.path}: `Data` is no list. Check that the address is the API's.")
+            raise BadAnswer(f"GET {self.path}: `Data` is no list", "Check that the address is the API's.")
         rows: dict[int, Body] = {}
         for row in data:
             if not isinstance(row, dict) or (id := row_id(row, self.id_members)) is None:
                 members = " or ".join(self.id_members)
-                why = f"a row without an integer {members}. The list cannot be trusted."
-                raise BadAnswer(f"GET {self.path}: {why}")
+                raise BadAnswer(f"GET {self.path}: a row without an integer {members}", _UNTRUSTED)
             rows[id] = row
         return _Page(rows, len(data), frozenset() if total is None else frozenset({total}))
 
@@ -311,7 +329,7 @@ class ImportConfigs(Struct, eq=False):
             return None
         if isinstance(envelope.data, dict) and row_id(envelope.data, [_CONFIG_ID]) == id:
             return envelope.data
-        raise BadAnswer(f"GET {path}: the answer is not about {_CONFIG_ID} {id}. It cannot be trusted.")
+        raise BadAnswer(f"GET {path}: the answer is not about {_CONFIG_ID} {id}", "It cannot be trusted.")
 
     def create(self, body: Body) -> int | None:
         """Create a configuration; return its id, None where the answer names none. Not idempotent."""
@@ -335,7 +353,7 @@ class ImportConfigs(Struct, eq=False):
             confirmed(self._api.request("DELETE", f"{_CONFIGS}/{id}"))
         except (NotFound, Declined) as refusal:
             if self.read(id) is not None:
-                raise Declined(f"{refusal} (It is still there.)") from refusal
+                raise Declined(f"{refusal.fact}, and it is still there", refusal.advice) from refusal
 
     def find(self, what: str, name: str) -> Sequence[int]:
         """Return the ids of all surveys with exactly this title, which need not be unique.

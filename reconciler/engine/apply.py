@@ -6,10 +6,11 @@ Nothing here raises for what an API does, or for an unexpected error: every chan
 
 from __future__ import annotations
 
+import re
 import threading
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import suppress
+from contextlib import nullcontext, suppress
 from typing import Protocol, TypeVar
 
 from msgspec import Struct, field
@@ -28,6 +29,7 @@ from reconciler.engine.kind import (
     Kind,
     Live,
     Mapper,
+    Member,
     Origin,
     map_serially,
 )
@@ -44,6 +46,7 @@ from reconciler.errors import (
     ReconcilerError,
     Unauthorised,
     describe,
+    fact_of,
 )
 from reconciler.problems import Place
 
@@ -117,10 +120,22 @@ class Run(Struct):
     _names: Mapping[str, Sequence[int]] | None = None
     _intended: set[str] = field(default_factory=set)  # the keys of which a write may have left
     _lock: threading.Lock = field(default_factory=threading.Lock)
+    _first: threading.Lock = field(default_factory=threading.Lock)  # held by the first write until its answer
+    _is_answered: bool = False  # whether that has come
 
     def stop(self, reason: str, exit: Exit = Exit.ERROR) -> None:
         """Begin no further change: each one that has not begun ends as skipped, for this reason."""
         self.stopped = self.stopped or (f"not begun: {reason}", exit)
+
+    def _stopped_by(self, change: Change, error: ApiError) -> None:
+        """Begin no further change: the API would refuse each of them as it refused this one."""
+        self.stop(f"{change.key} ended the run: {error.brief}", error.exit)
+
+    def _note(self, text: str) -> None:
+        """Say something of the run as a whole, once; nothing for an empty text."""
+        with self._lock:
+            if text and text not in self.notes:
+                self.notes = (*self.notes, text)
 
     def ends(self, changes: Sequence[Change], mapper: Mapper = map_serially) -> dict[str, Outcome]:
         """Carry out these changes; return by key how each ended, once that can be said or patience ends.
@@ -166,25 +181,35 @@ class Run(Struct):
         body = None
         if change.declared and change.action is not Action.DELETE:
             body = desired(self.account.kind, change.declared, views, live)
-        if self.stopped:
-            raise Abandoned(self.stopped[0])
-        if self.journal:
-            self.journal.intent(change, live, body)
-        self._intended.add(change.key)
-        # 4. Send it, and 5. read it back.
         notes = tuple(
             f"{now.path}: kept as just read; it changed since the plan"
             for planned, now in zip(change.fields, views, strict=True)
             if change.action is Action.UPDATE and now.cls is FieldClass.KEPT and planned.before != now.before
         )
-        end = self._look(self._send(SentWrite(change, views, body, id=change.id, notes=notes)))
+        write = SentWrite(change, views, body, id=change.id, notes=notes)
+        # The first write of a run is alone: keys without the right to write are refused once.
+        with nullcontext() if self._is_answered else self._first:
+            if self.stopped:
+                raise Abandoned(self.stopped[0])
+            if self.journal:
+                self.journal.intent(change, live, body)
+            self._intended.add(change.key)
+            # 4. Send it, and 5. read it back.
+            try:
+                write = self._send(write)
+            except _HOPELESS as error:
+                self._stopped_by(change, error)
+                raise
+            finally:
+                self._is_answered = True
+        end = self._look(write)
         # A full PUT whose answer was lost is repeated once, where the read shows the old body.
         if change.action is Action.UPDATE and isinstance(end, SentWrite) and end.lost and end.as_before:
             try:
                 end = self._look(self._send(end))
             except ApiError as error:  # nothing says yet how the first one ended
                 if isinstance(error, _HOPELESS):
-                    self.stop(str(error), error.exit)
+                    self._stopped_by(change, error)
         return end
 
     def _compare(self, change: Change, live: Body | None) -> tuple[tuple[FieldView, ...], str]:
@@ -228,7 +253,7 @@ class Run(Struct):
         except Exception as error:  # it may have left
             if isinstance(error, ReconcilerError) and not isinstance(error, NoAnswer):
                 raise
-            lost = describe(error)
+            lost = fact_of(error)
         return replace(write, id=id, lost=lost, since=self.clock.monotonic())
 
     def _look(self, write: SentWrite) -> Outcome | SentWrite:
@@ -240,11 +265,11 @@ class Run(Struct):
                 write = replace(write, id=ids[0] if len(ids) == 1 else None)
             body = self.client.read(write.id) if write.id is not None else None
             if body and not self.account.explicit_empties and shows_zero(self.account.kind, [body]):
-                self.notes = (_STRICTER,)
+                self._note(_STRICTER)
             return outcome_of(self.account, write, body, last=last)
         except Exception as error:  # noqa: BLE001  # whatever it is, the write may have been carried out
             # It may have taken minutes to fail: a stale answer proves nothing, but this was no answer.
-            why = f"and it could not be read back: {describe(error)}"
+            why = f"and it could not be read back: {fact_of(error)}"
             return write.in_doubt(why) if self._is_over(write) else write
 
     def _is_over(self, write: SentWrite) -> bool:
@@ -275,14 +300,16 @@ class Run(Struct):
             case Abandoned():
                 result = Result.SKIPPED
                 reason, exit = self.stopped or (reason, exit)
-            case Declined():
-                reason = f"refused: {error}{_carried_hint(self.account.kind, change)}"
-            case NotFound() if is_intended:  # it was sent, and answered
+            case ApiError() if isinstance(error, _HOPELESS):
+                self._stopped_by(change, error)
+                result, reason = Result.SKIPPED, str(error)
+            case Declined() | NotFound() if is_intended:  # it was sent, and answered
                 reason = f"refused: {error}"
+                self._note(_carried_hint(self.account.kind, change, error))
+            case ApiError() if is_intended:  # its request was not taken
+                reason = str(error)
             case ApiError():
-                if isinstance(error, _HOPELESS):
-                    self.stop(str(error), exit)
-                    result, reason = Result.SKIPPED, str(error)
+                pass
             case ReconcilerError():  # the journal: what cannot be written down is not done
                 self.stop(str(error), exit)
                 result = Result.SKIPPED
@@ -324,15 +351,29 @@ def _name(kind: Kind, change: Change) -> str:
     return next(str(view.after) for view in change.fields if view.path == kind.name_field)
 
 
-def _carried_hint(kind: Kind, change: Change) -> str:
+def _carried_hint(kind: Kind, change: Change, refusal: ApiError) -> str:
+    """Return what carried members have to do with a refusal: a line to write only for those that it names."""
     live = change.live.body if change.live else {}
     members = [*(member for member, _ in unknown_members(kind, live)), *unknown_row_members(kind, live)]
-    if not members:
-        return ""
-    unknown = ", ".join(".".join(member) for member in members)
+    paths = {member: ".".join(member) for member in members}
+    times = Counter(member[-1] for member in members)
+
+    def is_named(member: Member) -> bool:
+        unique = times[member[-1]] == 1
+        name = f"(?i:{re.escape(paths[member])})" + (f"|{re.escape(member[-1])}" if unique else "")
+        return re.search(rf"(?<!\w)({name})(?!\w)", refusal.fact) is not None
+
+    if named := ", ".join(paths[member] for member in members if is_named(member)):
+        return (
+            "A body was refused for members that this tool does not know. If the server alone writes them, "
+            f"add server_members: [{named}] to the account of the target: a PUT then leaves them out, and "
+            "every plan shows their live values as resets, which need consent."
+        )
+    unknown = ", ".join(paths.values())
     return (
-        f". The body carried members that this tool does not know: {unknown}. If the server writes them "
-        f"itself, add server_members: [{unknown}] to the target"
+        f"A refused body held members that this tool does not know, as they were: {unknown}."
+        if unknown
+        else ""
     )
 
 

@@ -42,7 +42,8 @@ class Outcome(Struct, frozen=True):
     """The end of one change. `exit` is what this end alone would make the process say.
 
     `body` is the whole of it as it was read back, `learned` what its resets were seen to leave behind: path →
-    value in compared form.
+    value in compared form. `if_again` are lines for the case that the next plan shows the same: what was read
+    may have come from a cache.
     """
 
     key: str
@@ -55,6 +56,7 @@ class Outcome(Struct, frozen=True):
     exit: Exit = Exit.DONE
     body: Body | None = None
     learned: Mapping[str, Json] = field(default_factory=dict)
+    if_again: tuple[Line, ...] = ()
 
     @classmethod
     def of(cls, change: Change, result: Result, reason: str = "", exit: Exit = Exit.DONE) -> Outcome:
@@ -93,7 +95,7 @@ class SentWrite(Struct, frozen=True):
     @property
     def answer(self) -> str:
         """What the API said to the write, as the beginning of a sentence."""
-        return f"the answer was lost ({self.lost})" if self.lost else "the API said that it succeeded"
+        return f"no answer says how it ended ({self.lost})" if self.lost else "the API said that it succeeded"
 
 
 Seen: TypeAlias = tuple[FieldView, Json]
@@ -118,6 +120,8 @@ def outcome_of(
         if hides and not write.lost:
             return replace(write.ended(Result.APPLIED), lines=tuple(hidden))
         return write.in_doubt("but it cannot be read") if last else replace(write, as_before=False)
+    if other := _other_resource(account, write, body):
+        return write.in_doubt(f"but {other}") if last else replace(write, as_before=False)
     seen = [(view, _shown(account, view, body)) for view in write.views]
     as_before = all(now == view.before for view, now in seen)
     declared = [(view, now) for view, now in seen if view.cls is FieldClass.SET]
@@ -126,16 +130,24 @@ def outcome_of(
     if (as_before or ignored) and not last:
         return replace(write, as_before=as_before)
     warnings, lines = _differences(account, change, seen, ignored)
+    if_again: list[Line] = []
     if as_before or ignored:
         if as_before:
             outcome = write.in_doubt("but it still reads as before")
         else:
             reason = f"{write.answer}, but it did not store {', '.join(view.path for view, _ in ignored)}"
             outcome = write.ended(Result.FAILED, reason, Exit.ERROR)
-        lines = [] if write.lost else lines  # a lost answer proves nothing of what the server wants
-        warnings = ["if the next plan shows the same, the server's own values are these"] if lines else []
+        # A lost answer proves nothing of what the server wants, and a stale one nothing of what it stores.
+        if_again, lines = [] if write.lost else lines, []
+        warnings = [
+            f"if the next plan shows the same, the server keeps its own value: write {line.text} "
+            f"under {line.where}"
+            for line in if_again
+        ]
     else:
-        outcome = write.ended(Result.APPLIED)
+        # What is declared is not so where the server stores something else, or somebody was faster.
+        is_so = all(now == view.after for view, now in declared)
+        outcome = write.ended(Result.APPLIED, exit=Exit.DONE if is_so else Exit.PARTLY)
         if write.lost:
             warnings.insert(0, f"{write.answer}; reading it shows that it was done")
         if change.action is Action.CREATE:
@@ -147,8 +159,22 @@ def outcome_of(
         fields = account.kind.by_path
         resets = [(fields[view.path], now) for view, now in seen if view.cls is FieldClass.RESET]
         learned = {leaf.path: now for leaf, now in resets if not leaf.group or value_at(body, leaf.group)}
-    warnings = [*outcome.warnings, *warnings]
-    return replace(outcome, warnings=tuple(warnings), lines=tuple(lines), body=body, learned=learned)
+    told = replace(outcome, warnings=(*outcome.warnings, *warnings), lines=tuple(lines))
+    return replace(told, if_again=tuple(if_again), body=body, learned=learned)
+
+
+def _other_resource(account: AccountProfile, write: SentWrite, body: Body) -> str:
+    """Return why `body` is not of what was written, empty where it is: it has another id, or another name.
+
+    A name as before an update says only that the update did not arrive.
+    """
+    kind = account.kind
+    id, name = body.get(kind.id_member, write.id), account.value(kind.by_path[kind.name_field], body)
+    if id != write.id:
+        return f"what was read has id {id}, not {write.id}"
+    view = next(view for view in write.views if view.path == kind.name_field)
+    meant = (view.after,) if write.change.action is Action.CREATE else (view.after, view.before)
+    return "" if name in meant else f"it is called {_text(name)} now, not {_text(view.after)}"
 
 
 def _shown(account: AccountProfile, view: FieldView, body: Body) -> Json:

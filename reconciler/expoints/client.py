@@ -50,6 +50,7 @@ _PAGE_ROWS = 100  # the maximum, and the default too (D: GET-api-v3-customer)
 _MOST_PAGES = 10_000
 _BEARER = "Bearer "
 _CREDENTIALS = "`token` or `oauth` of the target"
+_UNTRUSTED = "It cannot be trusted."
 _IN_DOUBT = "The batch may have been taken or not; count its customers before sending it again."
 
 # Capitals mean the same (RFC 9110, 7.6.1). A header that is sent is masked where an answer repeats it, and
@@ -115,8 +116,7 @@ class Customers(Struct, frozen=True):
         for row in _rows(self._read(_COLUMNS)[0], "CustomerDataColumns", _COLUMNS):
             id, name = row.get("Id"), row.get("Name")
             if type(id) is not int or not isinstance(name, str):
-                message = "a column has no number Id or no text Name. It cannot be trusted."
-                raise BadAnswer(f"GET {_COLUMNS}: {message}")
+                raise BadAnswer(f"GET {_COLUMNS}: a column has no number Id or no text Name", _UNTRUSTED)
             columns.append(Column(id, name, row.get("Required") is True, row.get("Archived") is True))
         return tuple(columns)
 
@@ -142,8 +142,7 @@ class Customers(Struct, frozen=True):
             document, at = self._read(_COUNT, {**query, **also})
             number = _member(document, "CustomerCount")
             if type(number) is not int or number < 0:
-                message = "the answer has no number CustomerCount. It cannot be trusted."
-                raise BadAnswer(f"GET {_COUNT}: {message}")
+                raise BadAnswer(f"GET {_COUNT}: the answer has no number CustomerCount", _UNTRUSTED)
             customers += number
         return Count(customers, at)
 
@@ -278,7 +277,7 @@ def _rows(document: object, name: str, path: str) -> Sequence[Row]:
     found = _member(document, name)
     objects = [row for row in found if isinstance(row, dict)] if isinstance(found, list) else []
     if not isinstance(found, list) or len(objects) < len(found):
-        raise BadAnswer(f"GET {path}: the answer has no list {name} of objects. It cannot be trusted.")
+        raise BadAnswer(f"GET {path}: the answer has no list {name} of objects", _UNTRUSTED)
     return objects
 
 
@@ -294,8 +293,7 @@ def pages(read: Callable[[str | None], object], name: str, path: str) -> Iterato
         document = read(cursor)
         page, onwards = _rows(document, name, path), _member(document, "NextCursor")
         if isinstance(onwards, bool) or not isinstance(onwards, str | int | None):
-            message = "NextCursor is neither a text nor a number. The list cannot be trusted."
-            raise BadAnswer(f"GET {path}: {message}")
+            raise BadAnswer(f"GET {path}: NextCursor is neither a text nor a number", _UNTRUSTED)
         cursor = None if onwards in (None, "") else str(onwards)
         marks = {hashlib.sha256(json.dumps(page).encode()).hexdigest(), cursor}
         if marks & seen:
@@ -304,7 +302,7 @@ def pages(read: Callable[[str | None], object], name: str, path: str) -> Iterato
         if cursor is None:
             return
         seen |= marks
-    raise BadAnswer(f"GET {path}: the pages of {name} do not come to an end. The list cannot be trusted.")
+    raise BadAnswer(f"GET {path}: the pages of {name} do not come to an end", _UNTRUSTED)
 
 
 def check_taken(answer: Answer, personal: Iterable[str]) -> None:
@@ -322,10 +320,10 @@ def check_taken(answer: Answer, personal: Iterable[str]) -> None:
     words = answer.quoted(shown(answer, personal))
     text = ": ".join(filter(None, (f"{answer.method} {answer.path}: {answer.status}", words)))
     if answer.status == 403:
-        raise Forbidden(f"{text}. Nothing was taken; give the credentials the right to add customers.")
+        raise Forbidden(text, "Give the credentials the right to add customers.")
     if 400 <= answer.status < 500 and answer.status != 408:
-        raise Declined(f"{text}. Nothing was taken; correct what the API names.")
-    raise NoAnswer(f"{text}. {_IN_DOUBT}")
+        raise Declined(text, "Correct what the API names.")
+    raise NoAnswer(text, _IN_DOUBT)
 
 
 def _masked_error(error: ApiError, token: Secret) -> ApiError:
@@ -334,8 +332,9 @@ def _masked_error(error: ApiError, token: Secret) -> ApiError:
     if isinstance(error, NoAnswer) and error.__cause__ is not None:
         request, _, _ = str(error).partition(": ")
         kind = type(error.__cause__).__name__.lstrip("_")
-        return NoAnswer(f"{request}: no whole answer ({kind}). {_IN_DOUBT}")
-    return type(error)(_masker([token.value])(str(error)))
+        return NoAnswer(f"{request}: no whole answer ({kind})", _IN_DOUBT)
+    masked = _masker([token.value])
+    return type(error)(masked(error.fact), masked(error.advice))
 
 
 _SHORTEST_MASKED = 3
@@ -494,11 +493,12 @@ class Tokens(Struct):
             answer = self.api.request("POST", urlsplit(login.token_url).path or "/", form=form, reads=True)
         except (Declined, Forbidden, NotFound) as error:
             # Whatever the status: without a token no call is let in, and nothing was asked of the tenant.
-            raise Unauthorised(str(error)) from error
+            raise Unauthorised(error.fact, error.advice) from error
         document, where = answer.document, f"{answer.method} {answer.path}: {answer.status}, but"
         token = _member(document, "access_token")
         if not isinstance(token, str) or not re.fullmatch(r"[!-~]+", token):  # as RFC 6750, 2.1, sends it (I)
-            raise BadAnswer(f"{where} the answer has no access_token that can be sent. Check the token_url.")
+            message = f"{where} the answer has no access_token that can be sent"
+            raise BadAnswer(message, "Check the token_url.")
         if str(_member(document, "token_type") or "bearer").lower() != "bearer":
             raise BadAnswer(f"{where} its token_type is not Bearer, the only one that the API knows.")
         stated = _member(document, "expires_in")  # a number (C), or one written as text (U, seen elsewhere)

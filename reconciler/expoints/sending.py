@@ -213,7 +213,7 @@ class Sender(Struct, frozen=True):
             elif not answered.is_set():
                 standing = DeliveryState.NOT_SENT
             elif doubt := self._doubt(recipients):
-                standing, note = DeliveryState.IN_DOUBT, f"{error} {doubt}"
+                standing, note = DeliveryState.IN_DOUBT, f"{error.fact}, {doubt}"
         except Exception as error:  # noqa: BLE001  # whatever it is, the batch may have left
             standing, note = DeliveryState.IN_DOUBT, describe(error)
         unwritten = conclude(standing, note)
@@ -233,10 +233,10 @@ class Sender(Struct, frozen=True):
         try:
             counts = self.scope.client.counts(one.customer.email for one in recipients)
         except ApiError as error:
-            return f"Whether it was taken cannot be counted: {error}"
+            return f"and whether it was taken cannot be counted: {error.fact}"
         if all(counts[one.customer.email].customers == one.count for one in recipients):
             return ""
-        return "But its mailboxes have other customers than before, so it may have been taken."
+        return "but its mailboxes have other customers than before, so it may have been taken"
 
     def _record_found(self, seed: Seed, found: Sequence[Recipient]) -> None:
         if found:

@@ -174,7 +174,7 @@ class Api:
         address, bounds = httpx.URL(trusted(url, hosts, connection.access)), connection.bounds
         self._secrets = tuple((headers or {}).values())
         self._bounds, self._clock, self._pace = bounds, connection.clock, connection.pace
-        self._status, self._complaint, self._advice = status, complaint, {**_ADVICE, **(hints or {})}
+        self._status, self._complaint, self._hints = status, complaint, hints or {}
         self._pace.at_most(bounds.requests_per_minute)
         self._under_way = threading.BoundedSemaphore(bounds.parallelism)
         self._share = share or (Budget(bounds.requests_per_run) if bounds.requests_per_run else None)
@@ -257,15 +257,15 @@ class Api:
                 if trouble is not None and (gone or self._seconds_left(call) <= 0):
                     raise self._given_up(call, trouble) from trouble.__cause__
                 if gone:
-                    why = f"not sent, because the account was given up after {gone}"
+                    why = f"not sent, because the account was given up: {gone.brief}"
                     raise type(gone)(f"{call.name}: {why}") from gone
                 # Enough stays free to read once more for each that is under way, and once for what it wrote.
                 kept_free = 0 if call.reads else 3 * self._bounds.parallelism
                 if self._share is not None and not self._share.take(kept_free=kept_free):
                     kept = f" but {kept_free} to read back what was written" if kept_free else ""
                     raise AllowanceUsedUp(
-                        f"{call.name}: not sent: requests_per_run leaves this run no more{kept}. Do a "
-                        "part with --only, or raise it."
+                        f"{call.name}: not sent: requests_per_run leaves this run no more{kept}",
+                        "Do a part with --only, or raise it.",
                     )
                 try:
                     # Judged in its place, for a pause begins before the next one starts.
@@ -287,7 +287,8 @@ class Api:
 
     def _given_up(self, call: _Call, trouble: _Retryable) -> ApiError:
         """Return how a request ends that is not attempted again; the account may be given up with it."""
-        error = type(trouble.error)(f"{trouble.error} (attempts: {call.attempts}{trouble.note})")
+        fact = f"{trouble.error.fact} (attempts: {call.attempts}{trouble.note})"
+        error = type(trouble.error)(fact, trouble.error.advice)
         self._pace.failed(error, call.answers, is_hopeless=trouble.is_hopeless)
         return error
 
@@ -346,8 +347,10 @@ class Api:
         if not is_taken:
             from reconciler.http.connections import to_be_mended
 
-            if mend := to_be_mended(error, call.request.url.host):
-                return _Retryable(self._error(Misconfigured, call, mend), is_hopeless=True, tries=1)
+            wrong, advice = to_be_mended(error, call.request.url.host)
+            if wrong:
+                mend = Misconfigured(f"{call.name}: {wrong}", advice)
+                return _Retryable(mend, is_hopeless=True, tries=1)
         return _Retryable(self._error(Unreachable, call, what), is_hopeless=True)
 
     def _judged(self, call: _Call, answer: Answer) -> Answer:
@@ -380,7 +383,10 @@ class Api:
         raise error
 
     def _error(self, kind: type[ApiError], call: _Call, what: str) -> ApiError:
-        return kind(f"{call.name}: {what}. {self._advice[kind]}")
+        usual = _ADVICE[kind]
+        if kind is NotFound and not call.name[-1].isdigit():
+            usual = "Check that the address is the API's."  # there is no id in it to be wrong
+        return kind(f"{call.name}: {what}", self._hints.get(kind, usual))
 
 
 # Raised before the first byte of a request is written; after that nothing proves that it was not taken.
@@ -393,11 +399,10 @@ _ADVICE: Mapping[type[ApiError], str] = {
     Unauthorised: "Check the credentials.",
     Forbidden: "Give the credentials the role that this needs.",
     NotFound: "Check the id and the address.",
-    Declined: "Nothing was changed; correct what the API names.",
-    Unreachable: "Nothing was changed; check the address, the network and the proxy, or run again later.",
-    Misconfigured: "Nothing was changed.",
-    AllowanceUsedUp: "Nothing was changed; run again when the account's allowance is free.",
-    Abandoned: "Nothing was changed; run again.",
+    Declined: "Correct what the API names.",
+    Unreachable: "Check the address, the network and the proxy, or run again later.",
+    AllowanceUsedUp: "Run again when the account's allowance is free.",
+    Abandoned: "Run again.",
     BadAnswer: "Check the address: redirects are not followed, and only the API's own form is read.",
     NoAnswer: "It may have been carried out or not; look at what is live before sending it again.",
 }

@@ -205,23 +205,22 @@ def _trust() -> ssl.SSLContext:
     return context
 
 
-def to_be_mended(error: BaseException, host: str) -> str:
-    """Return what keeps a connection to a host from being made until it is mended, and how.
+def to_be_mended(error: BaseException, host: str) -> tuple[str, str]:
+    """Return what keeps a connection to a host from being made until it is mended, and how to mend it.
 
     Empty for what may pass: another attempt may fare better.
     """
     if isinstance(error, httpx.ProxyError) and (code := re.match(r"4(?!08|29)[0-9]{2}", str(error))):
         asked = "Check the user and password in" if code[0] == "407" else "Let it lead there, or change"
-        return (
-            f"the proxy does not lead to {host} ({printable(str(error))}). {asked} HTTPS_PROXY or ALL_PROXY"
-        )
+        what = f"the proxy does not lead to {host} ({printable(str(error))})"
+        return what, f"{asked} HTTPS_PROXY or ALL_PROXY."
     cause: BaseException | None = error
     while cause is not None and not isinstance(cause, ssl.SSLError):
         cause = cause.__cause__ or cause.__context__
     if not isinstance(cause, ssl.SSLCertVerificationError):
         if getattr(cause, "reason", "") != "WRONG_VERSION_NUMBER":
-            return ""
-        return f"no TLS is spoken on the way to {host}. Is HTTPS_PROXY a proxy that is reached by http://?"
+            return "", ""
+        return f"no TLS is spoken on the way to {host}", "Is HTTPS_PROXY a proxy that is reached by http://?"
     named = next((f"{name}={os.environ[name]}" for name in _AUTHORITIES if os.environ.get(name)), "")
     known = f"not in {printable(named)}" if named else "not among the public ones"
     mend = {
@@ -234,4 +233,5 @@ def to_be_mended(error: BaseException, host: str) -> str:
         f"Its authority is {known}. Where a proxy or firewall of your own inspects TLS: export "
         "SSL_CERT_FILE=FILE, its authority in PEM; REQUESTS_CA_BUNDLE and the system's store are not read",
     )
-    return f"the certificate on the way to {host} does not count ({cause.verify_message.rstrip('.')}). {mend}"
+    what = f"the certificate on the way to {host} does not count ({cause.verify_message.rstrip('.')})"
+    return what, f"{mend}."

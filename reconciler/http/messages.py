@@ -90,7 +90,8 @@ class Answer(Redacted, frozen=True, dict=True):
             raise BadAnswer(
                 f"{self.method} {self.path}: {self.status}, but the body "
                 f"{error if isinstance(error, Unfit) else why} "
-                f"({len(self.content)} bytes, {self.quoted(form)}). Check that the address is the API's."
+                f"({len(self.content)} bytes, {self.quoted(form)})",
+                "Check that the address is the API's.",
             ) from error
         return document
 
@@ -104,7 +105,7 @@ class Answer(Redacted, frozen=True, dict=True):
         """Take the memory of this page of a list; `BadAnswer` where the list is more than can be held."""
         if not memory.take(self.weight):
             raise BadAnswer(
-                f"{self.method} {self.path}: the list is larger than any account's. It cannot be trusted."
+                f"{self.method} {self.path}: the list is larger than any account's", "It cannot be trusted."
             )
 
 

@@ -21,7 +21,7 @@ from reconciler.render.values import counted
 MEANINGS = {
     Exit.ERROR: "something went wrong",
     Exit.REFUSED: "a safety rule refuses a part of it",
-    Exit.PARTLY: "only a part of it was carried out",
+    Exit.PARTLY: "only a part of it was carried out, or a declared value is stored otherwise",
     Exit.STALE: "not everything is what was reviewed",
     Exit.IN_DOUBT: "an outcome is in doubt, and a person is needed",
     Exit.UNAVAILABLE: "the API is unavailable, or its allowance is used up",

@@ -309,7 +309,7 @@ def report_text(applied: TargetReport, *, paint: Paint = PLAIN) -> str:
         sent_text(applied.sent, paint=paint),
         _titled("Written into the files:", [f"  {key}:  id {id}" for key, id in applied.ids_written.items()]),
         _titled("To write into the files:", to_write),
-        "\n".join(applied.notes),
+        "\n".join(map(harmless, applied.notes)),
         paint.strong(summary_line([applied], "apply")),
     ]
     return wrapped("\n\n".join(block for block in blocks if block), paint.width)

@@ -12,6 +12,7 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from functools import partial
+from hashlib import sha256
 from typing import Any, NoReturn, TypeAlias
 
 from flask import Blueprint, Response, request
@@ -131,9 +132,10 @@ def _timestamp(seconds: float) -> str:
 
 
 def _page(rows: Sequence[Row], call: Call) -> tuple[Sequence[Row], Members]:
-    """Return the rows that a call asks for, and what Meta says of them (UNK: `listing`, `row_order`).
+    """Return the rows that a call asks for, and what Meta says of them.
 
-    `top` and `skip` are as on sibling collections (DOC, contact folders page).
+    UNK: variants `listing`, `row_order` and `orderby`. The options are as on sibling collections (DOC,
+    contact folders page).
     """
     variants, total = call.variants, len(rows)
     limit, offset = total, 0
@@ -143,7 +145,16 @@ def _page(rows: Sequence[Row], call: Call) -> tuple[Sequence[Row], Members]:
         limit = min(limit, variants.clamp_at)
     elif variants.listing == "ignores-skip":
         offset = 0
-    ordered = rows if variants.row_order == "oldest-first" else rows[::-1]
+    ordered, member = [*rows], next(iter(texts_of("orderby")), "")
+    if member and variants.orderby == "refused":
+        raise FailedError(400, "orderby is no option of this call.")
+    if member and variants.orderby == "obeyed":
+        ordered.sort(key=lambda row: str(row.get(member)).zfill(10))
+    elif variants.row_order == "newest-first":
+        ordered.reverse()
+    elif variants.row_order == "another-each-time":
+        shuffled = call.documents.next_number("checkmarket.pages")
+        ordered.sort(key=lambda row: sha256(f"{shuffled} {row}".encode()).digest())
     page = ordered[offset : offset + limit]
     meta: dict[str, Any] = {"IsFiltered": False}
     if variants.meta_counts:

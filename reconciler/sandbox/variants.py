@@ -25,7 +25,9 @@ class Variants(Struct, frozen=True, kw_only=True):
     # CheckMarket: lists.
     listing: Listing = "paged"  # how lists page; `clamped` lowers `top` to `clamp_at`
     clamp_at: int = 50
-    row_order: Literal["oldest-first", "newest-first"] = "oldest-first"  # the order without `orderby`
+    row_order: Literal["oldest-first", "newest-first", "another-each-time"] = "oldest-first"
+    """The order without `orderby`; `another-each-time` has one of its own for every page."""
+    orderby: Literal["obeyed", "ignored", "refused"] = "obeyed"  # whether lists know that option
     rows: Literal["whole", "thin"] = "whole"  # whether a listed configuration is whole, or only id and name
     meta_counts: bool = True  # whether `Meta` of a list has TotalRowCount and its like
     survey_id_member: Literal["Id", "SurveyId"] = "Id"  # the name of a survey's id in answers

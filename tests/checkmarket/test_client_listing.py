@@ -7,6 +7,7 @@ import json
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from random import Random
 from typing import TYPE_CHECKING
 from urllib.parse import parse_qs
 
@@ -44,28 +45,51 @@ def served(*documents: Json) -> Iterator[ImportConfigs]:
 class Collection:
     """A server with `count` rows that pages in its own manner, and the pages that it was asked for.
 
-    `most` is its largest page; `obeys` are the options that it knows; `total` says what it counts.
+    `most` is its largest page; `obeys` are the options that it knows; `total` says what it counts; one that
+    `moves` has another order for every page that is not ordered by the id.
     """
 
     count: int
     most: int = 1000
     obeys: frozenset[str] = frozenset({"top", "skip"})
     total: Callable[[int], int | None] = lambda count: count
+    moves: bool = False
     asked: list[tuple[int, int]] = field(default_factory=list)
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
-        options = {name: int(values[0]) for name, values in parse_qs(environ["QUERY_STRING"]).items()}
+        asked = parse_qs(environ["QUERY_STRING"])
+        options = {name: int(asked[name][0]) for name in ("top", "skip")}
         self.asked.append((options["top"], options["skip"]))
         start_response("200 OK", [("Content-Type", "application/json")])
-        return [json.dumps(self.answer(options)).encode()]
+        is_ordered = "orderby" in self.obeys and asked.get("orderby") == ["ImportConfigId"]
+        return [json.dumps(self.answer(options, is_ordered=is_ordered)).encode()]
 
-    def answer(self, options: Mapping[str, int]) -> Json:
+    def answer(self, options: Mapping[str, int], *, is_ordered: bool) -> Json:
         top = options["top"] if "top" in self.obeys else self.count
         skip = options["skip"] if "skip" in self.obeys else 0
-        ids = range(1, self.count + 1)[skip : skip + min(top, self.most)]
+        ids = [*range(1, self.count + 1)]
+        if self.moves and not is_ordered:
+            Random(len(self.asked)).shuffle(ids)
+        ids = ids[skip : skip + min(top, self.most)]
         total = self.total(self.count)
         meta: Json = {"Status": 200} if total is None else {"Status": 200, "TotalRowCount": total}
         return {"Meta": meta, "Data": [{"ImportConfigId": id} for id in ids]}
+
+
+@pytest.mark.parametrize("total", [None, 130])
+@pytest.mark.parametrize(("most", "top"), [(1000, "top"), (25, "top"), (25, "skip")])
+@ways
+def test_a_list_that_moves_is_asked_for_in_an_order_and_not_trusted_without_one(
+    most: int, top: str, total: int | None, way: Mapper
+) -> None:
+    for obeys in (BOTH | {"orderby"}, BOTH):
+        server = Collection(130, most, obeys & {top, "skip", "orderby"}, lambda _: total, moves=True)
+        with opened(server) as configs:
+            if "orderby" in obeys:
+                assert ids(configs, way) == list(range(1, 131))
+                continue
+            with pytest.raises(BadAnswer, match=r"these are all\. The list cannot be trusted"):
+                configs.list(way)
 
 
 def no_count(_: int) -> None:
@@ -254,20 +278,21 @@ def test_a_refused_list_is_a_refusal(data: Json) -> None:
     way=st.sampled_from(WAYS),
     count=st.integers(0, 460),
     most=st.integers(1, 300),
-    obeys=st.sets(st.sampled_from(["top", "skip"])),
+    obeys=st.sets(st.sampled_from(["top", "skip", "orderby"])),
     total=st.sampled_from([lambda n: n, no_count, lambda n: n + 1]),
+    moves=st.booleans(),
 )
 def test_whatever_the_server_does_a_list_is_whole_or_an_error(
-    way: Mapper, count: int, most: int, obeys: set[str], total: Callable[[int], int | None]
+    way: Mapper, count: int, most: int, obeys: set[str], total: Callable[[int], int | None], moves: bool
 ) -> None:
     # Nobody can see through a server that obeys nothing and serves a part as if it were all.
-    page = most if obeys else count
-    with opened(Collection(count, page, frozenset(obeys), total)) as configs:
+    page = most if obeys & BOTH else count
+    with opened(Collection(count, page, frozenset(obeys), total, moves)) as configs:
         try:
             found = ids(configs, way)
         except BadAnswer:
             return
-    assert found == list(range(1, count + 1))
+    assert sorted(map(str, found)) == sorted(map(str, range(1, count + 1)))
 
 
 def sandbox(variants: Variants, surveys: int) -> WSGIApplication:

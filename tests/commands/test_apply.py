@@ -7,7 +7,7 @@ from msgspec.structs import replace
 
 from reconciler.commands.workspace import Selection
 from reconciler.engine.plan import Consent
-from reconciler.errors import Exit, Refused, UsageError
+from reconciler.errors import BadAnswer, Exit, Refused, UsageError
 from reconciler.sandbox import Variants
 from tests.commands.world import RESETS, SETTINGS, Doing, Screen, Terminal, World
 
@@ -125,7 +125,32 @@ def test_a_body_refused_for_members_that_were_carried_names_the_line_to_write(wo
     world.variants = Variants(server_extras="stable", extra_members="strict")
     run = world.applies()
     assert run.exit is Exit.ERROR
-    assert "server_members: [" in run.out
+    assert "server_members: [CreateDate, SurveySettings.LinkVersion]" in run.out
+    files = (world.folder / "configs" / "welcome.yaml").read_text("utf-8")
+    world.variants = Variants(server_extras="stable")
+    world.write("welcome.yaml", files.replace("survey: Customer satisfaction 2026", "survey_id: 1"))
+    run = world.applies()
+    assert "The survey 1 does not exist. Correct what the API names." in run.out
+    assert "as they were: CreateDate, SurveySettings.LinkVersion." in run.out
+    assert "server_members" not in run.out  # the refusal names none of them
+
+
+@pytest.mark.parametrize("orderby", ["obeyed", "ignored", "refused"])
+def test_of_a_list_that_moves_page_by_page_nothing_is_created_that_is_there(
+    world: World, orderby: str
+) -> None:
+    world.live({id: {"Name": f"C{id}", "IsReusable": True} for id in range(1, 131)})
+    declared = "".join(f"  c{id}: {{name: C{id}, undeclared: keep}}\n" for id in range(1, 131))
+    world.write("welcome.yaml", f"import_configs:\n{declared}")
+    world.variants = Variants.parse(
+        ["row_order=another-each-time", "meta_counts=false", "rows=thin", f"orderby={orderby}"]
+    )
+    if orderby == "obeyed":
+        assert world.applies().exit is Exit.DONE
+    else:
+        with pytest.raises(BadAnswer, match="cannot be trusted"):
+            world.applies()
+    assert world.writes == []
 
 
 # What a strict reader tries: guardrails that a selection must not void, the wrong account, typing errors.

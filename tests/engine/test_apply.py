@@ -91,7 +91,9 @@ def results(outcomes: Sequence[Outcome]) -> list[Result]:
 
 
 def told(outcome: Outcome) -> list[tuple[str, str]]:
-    return [(line.where, line.text) for line in outcome.lines]
+    assert not (outcome.lines and outcome.if_again)
+    assert not outcome.if_again or outcome.result in (FAILED, IN_DOUBT)  # a cache may have answered
+    return [(line.where, line.text) for line in (*outcome.lines, *outcome.if_again)]
 
 
 def test_an_update_is_one_read_one_write_and_one_verifying_read(clock: FakeClock) -> None:
@@ -142,7 +144,7 @@ NO, LOST, DOWN = Declined("size is too large"), NoAnswer("time-out"), Unreachabl
     ("resource", "before", "after", "result", "exit", "writes", "words"),
     [
         (BIGGER, [NO], [], FAILED, Exit.ERROR, 1, "size is too large"),
-        (BIGGER, [DOWN], [], FAILED, Exit.UNAVAILABLE, 1, "not begun: no connection"),
+        (BIGGER, [DOWN], [], FAILED, Exit.UNAVAILABLE, 1, "no connection"),
         (BIGGER, [], [LOST], APPLIED, Exit.DONE, 1, ""),
         # A full PUT is repeated once, after a read that shows the old body.
         (BIGGER, [LOST], [], APPLIED, Exit.DONE, 2, ""),
@@ -254,6 +256,16 @@ HERE, DEFAULTS = "toys.robot", "targets.shop.defaults"
 @pytest.mark.parametrize(
     ("resource", "stored", "result", "lines", "word"),
     [
+        # What is declared is not so: applied, and exit 4.
+        (robot(size=7), {"Size": 8}, APPLIED, [(HERE, "size: 8")], "7 was sent, 8 is stored"),
+        (robot(size=5, is_loud=True), {"Size": 8}, APPLIED, [(HERE, "size: 8")], "5 was sent, 8 is stored"),
+        # What is read is not what was written: never applied.
+        (robot(size=7), {"Name": "Doll"}, IN_DOUBT, [], 'called "Doll" now, not "Robot"'),
+        (robot(name="Bot", size=7), {"Name": "Doll"}, IN_DOUBT, [], 'called "Doll" now, not "Bot"'),
+        (robot(name="Bot", size=7), {"Name": "Robot"}, FAILED, [(HERE, 'name: "Robot"')], "not store name"),
+        (robot(size=7), {"ToyId": 2}, IN_DOUBT, [], "has id 2, not 1"),
+        (NEW, {"Name": "Doll"}, IN_DOUBT, [], 'called "Doll" now, not "Robot"'),
+        (NEW, {"Name": ""}, IN_DOUBT, [], "called null now"),
         (robot(size=7, is_loud=True), {"Size": 5}, FAILED, [(HERE, "size: 5")], "did not store size"),
         (robot(size=7), {"Size": 5}, IN_DOUBT, [(HERE, "size: 5")], "still reads as before"),
         (robot(size=None, is_loud=True), {"Size": 1}, APPLIED, [(HERE, "size: 1")], "null was sent"),
@@ -267,10 +279,12 @@ def test_what_is_stored_otherwise_is_told_with_the_line_that_ends_the_difference
     resource: Declared, stored: Any, result: Result, lines: Any, word: str, clock: FakeClock
 ) -> None:
     battery: dict[str, Json] = {"Battery": {"Kind": "AA"}} if "Battery" in stored else {}
-    toys = shop(Size=5, **battery)
+    toys = ToyShop() if resource is NEW else shop(Size=5, **battery)
     toys.after = lambda _, toy: toys.bodies[toy].update(stored) if toy else None
     outcome = applied(toys, resource, clock)
     assert (outcome.result, told(outcome)) == (result, lines)
+    if result is APPLIED:
+        assert outcome.exit is (Exit.PARTLY if "is stored" in str(outcome.warnings) else Exit.DONE)
     assert any(word in text for text in (outcome.reason, *outcome.warnings))
 
 

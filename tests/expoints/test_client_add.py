@@ -84,9 +84,8 @@ def test_any_other_answer_is_a_refusal_or_a_doubt_after_one_attempt(
     ],
 )
 def test_a_refusal_says_what_the_api_says_in_any_form(body: object, words: str) -> None:
-    with patient((400, body)) as (customers, _), pytest.raises(Declined, match=f"400: .*{words}") as caught:
+    with patient((400, body)) as (customers, _), pytest.raises(Declined, match=f"400: .*{words}"):
         customers.add(batch(EMAIL))
-    assert "Nothing was taken" in str(caught.value)
 
 
 def test_every_attempt_has_a_connection_of_its_own_while_reading_keeps_one() -> None:

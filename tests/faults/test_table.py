@@ -18,8 +18,9 @@ from reconciler.http.messages import Secret, WsgiTransport
 from reconciler.sandbox import Fault
 from tests.faults.scenes import ADD, CREATING, LIST, PUT, SCENES, SENDING_WITH_OAUTH, TOKEN, Scene
 from tests.faults.table import FAULTS, Row, effects, rows, sections
-from tests.faults.world import FaultWorld, said
-from tests.seeds.world import SETTLE_AFTER
+from tests.faults.world import WELCOME, FaultWorld, said
+from tests.reading import slips, slips_in
+from tests.seeds.world import SETTINGS, SETTLE_AFTER
 
 URL, KEYS = "http://localhost", (Secret("master-key"), Secret("user-key"))
 PLANNING = ("Listing for a plan", "Reading for a plan", "A token for the tenant")
@@ -72,14 +73,14 @@ def test_the_client_raises_and_asks_as_the_table_says(
 ) -> None:
     fault = Fault.parse(scene.faults(effect)[0])
     world.faults = [fault]
-    raised = ""
+    raised = words = ""
     with clients(world, scene) as (account, tenant):
         try:
             scene.ask(account, tenant)
         except ApiError as error:
-            raised = type(error).__name__
+            raised, words = type(error).__name__, str(error)
     asked = [r for r in world.state.requests() if fault.matches(r.method, r.path)]
-    assert (raised, len(asked)) == (row.raises, row.asked)
+    assert (raised, len(asked), slips(words)) == (row.raises, row.asked, [])
 
 
 @pytest.mark.parametrize(("row", "scene", "effect"), APPLIED, ids=named(APPLIED))
@@ -92,6 +93,7 @@ def test_apply_says_as_the_table_does_and_says_the_truth_and_the_next_one_does_t
         assert scene.task.is_untouched(world)
     end = world.run(scene.faults(effect)[1])
     assert (said(end), end.exit) == (row.says, row.exit), end
+    assert [*slips_in(end.document), *(() if end.document else slips(end.told))] == []
     if any(sent["status"] and sent["status"]["missing"] for sent in end.document.get("sent", ())):
         return  # a tenant that says 200 and does nothing is believed
     if row.says in ("applied", "sent"):
@@ -107,6 +109,28 @@ def test_apply_says_as_the_table_does_and_says_the_truth_and_the_next_one_does_t
         consent = Consent(recreate=frozenset({"import_configs.newcomer"}))
     assert world.run(consent=consent).exit == Exit.DONE
     assert scene.task.is_done(world)
+
+
+MANY = range(1, 13)
+MANY_FILES = "import_configs:\n" + "".join(
+    f"  c{id}: {{name: C{id}, first_row: 2, undeclared: keep, targets: {{sandbox: {{id: {id}}}}}}}\n"
+    for id in MANY
+)
+
+
+@pytest.mark.parametrize("asked", ["PUT *:1+", "GET */configs/3:2+", "GET */configs/3:1+"])
+@pytest.mark.parametrize("fault", effects())
+def test_what_is_said_of_many_changes_holds_of_each_and_keys_without_the_right_to_write_are_tried_once(
+    world: FaultWorld, asked: str, fault: str
+) -> None:
+    world.begin_with({id: {**WELCOME, "Name": f"C{id}"} for id in MANY})
+    world.write("reconciler.yaml", SETTINGS + "    limits: {updates: 100}\n")
+    world.write("resources.yaml", MANY_FILES)
+    effect = effects()[fault][0].partition(":")[2]
+    end = world.run(f"{asked}:{effect}")
+    assert [*slips_in(end.document), *(() if end.document else slips(end.told))] == []
+    if fault in ("401", "403") and asked == "PUT *:1+":
+        assert len(world.writes) == 1
 
 
 def test_every_section_has_its_scenes_and_says_something_of_every_fault() -> None:

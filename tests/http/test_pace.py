@@ -128,7 +128,7 @@ def test_several_clients_of_one_account_share_its_pause_and_its_end() -> None:
             one.request("GET", "/x")
         assert clock.sleeps == [30]
         with pytest.raises(
-            AllowanceUsedUp, match=r"PUT /base/y: not sent, .* given up after GET /base/x: 429"
+            AllowanceUsedUp, match=r"PUT /base/y: not sent, .* given up: the allowance is used up"
         ):
             other.request("PUT", "/y")
     with door(server, clock, pace=pace) as fresh, pytest.raises(AllowanceUsedUp, match="not sent"):

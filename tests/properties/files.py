@@ -85,7 +85,7 @@ def _as_written(path: str, given: Given) -> tuple[str, Json]:
 
 def all_lines(report: Report) -> list[Line]:
     """Return every line that a report asks to write."""
-    return [line for outcome in report.outcomes for line in outcome.lines]
+    return [line for outcome in report.outcomes for line in (*outcome.lines, *outcome.if_again)]
 
 
 def with_lines(situation: Situation, report: Report) -> Situation:
