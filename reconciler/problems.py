@@ -47,6 +47,7 @@ WARNINGS = {
     "clock-change": "A time that does not exist, or exists twice, on the day when the clock changes.",
     "contradiction": "Two fields of one resource of which one undoes the other.",
     "copied-twice": "The same thing of an earlier customer is copied by two entries.",
+    "csv-header-word": "A header of a table in other words than the name that it is read as.",
     "delimiter-in-words": "A delimiter of letters or digits, which is perhaps the name of one.",
     "file-imports-only": "A field that only uploads in the Tool use, and the API does not.",
     "incomplete-date-format": "A date format without a year, a month or a day.",

@@ -21,6 +21,14 @@ UNSEEN = re.compile(
 LINE_BREAK = re.compile("[\t\n\r\x85\u2028\u2029]")
 """Characters that a name cannot hold beside those: it stands on one line."""
 
+BLANKS = (
+    "".join(
+        map(chr, (*range(0x9, 0xE), *range(0x1C, 0x21), 0x85, 0xA0, 0xAD, 0x1680, *range(0x2000, 0x2010)))
+    )
+    + "\u2028\u2029\u202f\u205f\u2060\u3000\ufeff"
+)
+"""Every blank, and what cannot be seen: around a text these mean nothing."""
+
 NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,99}")  # the form of a key, and of a target's or preset's
 
 LONGEST_NAME = 1_000  # characters of what the API calls something: each resource that refers to it repeats it

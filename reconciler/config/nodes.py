@@ -32,6 +32,7 @@ class Source(Struct, frozen=True, dict=True):
     file: str
     text: str = ""
     row: int = 0
+    header: int = 0  # of a row of a table, the line of the headers of its cells
 
     def place(self, offset: int) -> Place:
         """Return the line and column of an offset, both from 1."""
@@ -108,6 +109,12 @@ class Scalar(Node, frozen=True, gc=False, eq=False, kw_only=True):
 
     style: str = ""  # its quote, `|`, `>`, or nothing
     tail: int = 0
+
+    @property
+    def key_place(self) -> Place:
+        """Where its key is written, which for a cell of a table is the header."""
+        line = self.source.header
+        return Place(self.source.file, line, self.key) if line else self.source.place(self.key)
 
 
 class Sequence(Node, frozen=True, gc=False, eq=False, kw_only=True):

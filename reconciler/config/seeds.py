@@ -8,6 +8,7 @@ file it is 1, where the line begins.
 
 from __future__ import annotations
 
+import codecs
 import csv
 import io
 import json
@@ -16,7 +17,7 @@ from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from functools import cached_property
-from itertools import islice
+from itertools import islice, product
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Any, ClassVar, Generic, NoReturn, TypeAlias, TypeVar
 
@@ -25,7 +26,7 @@ from pydantic import BaseModel
 
 from reconciler.config import nodes
 from reconciler.config.discovery import shown
-from reconciler.config.names import CONTROL, meant, snake, visible
+from reconciler.config.names import BLANKS, CONTROL, meant, snake, visible
 from reconciler.config.nodes import Node, Scalar, Source
 from reconciler.config.resources import Controls, Finding, blocks_of
 from reconciler.config.validation import MOST_PROBLEMS, Model, Report, Vocabulary, kind_of, paths, validated
@@ -95,6 +96,7 @@ class SeedSection(Struct, Generic[S, Fields, Row], frozen=True):
     """How a table of customers is read: the fields of a customer that fit into a cell → `str`, `int`, `bool`.
     A cell that is none is the text that stands in it."""
     identity: str  # the field that every table has; its header shows the delimiter
+    words: Collection[str]  # what a header may say for it, in small letters without anything between them
     build: Callable[[DeclaredSeed[Fields, Row]], S]
     """Makes the seed. A field whose value was wrong is not set, and was reported."""
     check: Callable[[S, Target, ZoneInfo], Iterable[Finding]]
@@ -285,16 +287,16 @@ class SeedReader(Struct, Generic[S], frozen=True, eq=False, dict=True):
                 )
                 under += [(node, said)] if said else []
         below = tuple(node for node, _ in under)
-        before = report.errors
+        before, alike = report.errors, dict[tuple[str, int], list[Problem]]()
         for number, row in enumerate(self._rows(written, key)):
             if number == MOST_CUSTOMERS:
                 message = f"{MOST_CUSTOMERS:,} customers are the most of one seed"
                 report.error("too-long", row.place, key, message, "split the seed")
-                return
+                break
             if report.errors - before >= MOST_PROBLEMS:
                 message = "this customer and those after it are not looked at"
                 report.error("too-many-problems", row.place, key, message, "solve the others first")
-                return
+                break
             self._counts["values"] += row.size
             if self._counts["values"] > MOST_VALUES:
                 message = f"the customers of all seeds hold more than {MOST_VALUES:,} values together"
@@ -303,11 +305,19 @@ class SeedReader(Struct, Generic[S], frozen=True, eq=False, dict=True):
                 message = f"a customer is a mapping, this is {kind_of(row.value)}"
                 report.error("wrong-type", row.place, key, message, "write {email: …, data: {…}}")
                 continue
-            fields = validated(section.row, row, report, key=key, words=words["customer"], context=self.files)
+            own = Report() if row.source.header else report
+            fields = validated(section.row, row, own, key=key, words=words["customer"], context=self.files)
+            for one in own.found if own is not report else ():
+                alike.setdefault((one.code, one.place.column), []).append(one)
             if fields is not None:
                 for _, said in under:
                     fields = _folded(fields, said)
                 yield DeclaredCustomer(fields, (row, *below))
+        for (code, column), found in alike.items():  # what is wrong with a column of a table is told once
+            first, lines = found[0], [one.place.line for one in found]
+            is_of_column = len(found) > 1 and code != "missing-field"
+            place = Place(first.place.file, row.source.header, column) if is_of_column else first.place
+            report.error(code, place, key, f"{first.message}{_lines_of(lines)}", first.hint)
 
     def _rows(self, written: Sequence[Node], key: str) -> Iterator[Node]:
         yield from decided(written, "customers").items()
@@ -338,11 +348,21 @@ LINES = ".jsonl"
 FORMS = (".csv", LINES)  # how the names of files with rows end
 MOST_COLUMNS = 1_000  # of one table
 MOST_VALUES_IN_LINE = 10_000  # in one line of JSON, about
-DELIMITERS = (",", ";")  # what may stand between the cells of a CSV file
+MOST_LINES = 5  # that one problem of a column names
+DELIMITERS = (",", ";", "\t")  # what may stand between the cells of a CSV file
 ESCAPE = "data."  # a header that begins so is the name of a column of data, whatever follows: `data.email`
 
 _Section: TypeAlias = SeedSection[Any, Any, Any]
 _Refuse: TypeAlias = Callable[[Refusal, int, int], None]  # takes why something is not read, and where
+
+_MARKS = (
+    *((codecs.BOM_UTF32_LE, "utf-32"), (codecs.BOM_UTF32_BE, "utf-32")),  # which begins like the next one
+    *((codecs.BOM_UTF16_LE, "utf-16"), (codecs.BOM_UTF16_BE, "utf-16")),
+)
+_SAVE_AS_UTF_8 = (
+    "save it as UTF-8: in Excel as “CSV UTF-8 (Comma delimited)”; in LibreOffice by “Save As” with “Edit "
+    "filter settings”, character set “Unicode (UTF-8)”"
+)
 
 
 def read_rows(content: bytes, file: str, section: _Section, report: Report, key: str) -> Iterator[Node]:
@@ -355,25 +375,48 @@ def read_rows(content: bytes, file: str, section: _Section, report: Report, key:
         code, message, hint = refusal
         report.error(code, Place(file, line, column), key, message, hint)
 
+    def read_as(header: str, name: str, line: int, column: int) -> None:
+        place, message = Place(file, line, column), f"{visible(header)} is read as {name}"
+        report.add(Problem("csv-header-word", place, key, message, f"write {name}", Severity.WARNING))
+
     try:
-        text = content.decode("utf-8-sig")
+        text = _decoded(content)
         if found := CONTROL.search(text):
             raise Unreadable(unseen(found.group()), text.count("\n", 0, found.start()) + 1)
         check_merged(text)
         if file.lower().endswith(LINES):
             yield from _lines(text, file, refuse)
         else:
-            yield from _table(text, file, section, refuse)
+            yield from _table(text, file, section, refuse, read_as)
     except UnicodeDecodeError as error:
-        refusal = Refusal("not-utf-8", "the file is not UTF-8 from here on", "save it as UTF-8")
+        message = f"the file is not {error.encoding.upper()} from here on"
+        if error.encoding == "utf-8":
+            message += "; it may be Windows-1252 or latin-1, which nothing tells apart surely"
+        refusal = Refusal("not-utf-8", message, _SAVE_AS_UTF_8)
         refuse(refusal, content.count(b"\n", 0, error.start) + 1)
     except Unreadable as unreadable:
         refuse(unreadable.refusal, unreadable.line)
 
 
-def _table(text: str, file: str, section: _Section, refuse: _Refuse) -> Iterator[Node]:
-    records = _records(text, _delimiter(text, section.identity))
-    line, headers = next(records)
+def _decoded(content: bytes) -> str:
+    """Return the text of a file without its byte order marks. Errors: `UnicodeDecodeError`."""
+    encoding = next((name for mark, name in _MARKS if content.startswith(mark)), "utf-8")
+    # UTF-16 without a mark: no other text has a zero beside each of its first letters.
+    if any(content[:2]) and b"\0" in content[:2]:
+        encoding = "utf-16-be" if content[0] == 0 else "utf-16-le"
+    return content.decode(encoding).lstrip("\ufeff")
+
+
+_SEPARATOR = re.compile(r'"?sep=([^\w\s"]|\t)"?[,;\t]*(?:\r\n?|\n|$)', re.IGNORECASE)
+
+
+def _table(
+    text: str, file: str, section: _Section, refuse: _Refuse, read_as: Callable[..., None]
+) -> Iterator[Node]:
+    delimiters: tuple[str, ...] = DELIMITERS
+    if said := _SEPARATOR.match(text):  # it tells Excel the delimiter, and is no row
+        text, delimiters = "\n" + text[said.end() :], (said[1], *DELIMITERS)
+    records, line, headers = _headed(text, delimiters, section, read_as)
     if len(headers) > MOST_COLUMNS:
         message = f"{len(headers):,} columns are too many"
         raise Unreadable(Refusal("csv-header", message, f"use at most {MOST_COLUMNS:,}"), line)
@@ -381,22 +424,46 @@ def _table(text: str, file: str, section: _Section, refuse: _Refuse) -> Iterator
     wrong = [*_wrong_headers(headers, Counter(columns), section)]
     for column, message, hint in wrong:
         refuse(Refusal("csv-header", message, hint), line, column)
-    for line, cells in records if not wrong else ():
-        if len(cells) != len(headers):
-            message = f"this row has {len(cells)} cells, the first line has {len(headers)}"
-            hint = "add or remove cells; a cell that holds a delimiter is written in quotes"
-            refuse(Refusal("csv-row", message, hint), line, 1)
-            continue
-        row = Source(file, row=line)
-        top: dict[str, Node] = {}
-        data: dict[str, Node] = {}
-        for column, ((group, name), cell) in enumerate(zip(columns, cells, strict=True), start=1):
-            if cell:  # an empty one says nothing
-                value = cell if group else _read_cell(cell, section.cells[name])
-                (data if group else top)[name] = Scalar(row, value, column, column, column)
-        if data:
-            top["data"] = _mapping(row, data)
-        yield _mapping(row, top)
+    named = max(column for column, header in enumerate(headers, start=1) if header)
+    misfits, unnamed = dict[int, int](), dict[int, list[int]]()  # line → cells, column → lines
+    for number, cells in records if not wrong else ():
+        while len(cells) > named and not cells[-1].strip(BLANKS):
+            cells.pop()
+        if named <= len(cells) <= len(headers):
+            for column, cell in enumerate(cells, start=1):
+                if not headers[column - 1] and cell.strip(BLANKS):
+                    unnamed.setdefault(column, []).append(number)
+            yield _row(Source(file, row=number, header=line), columns, cells, section.cells)
+        else:
+            misfits[number] = len(cells)
+    for column, lines in unnamed.items():
+        message = f"this column has no header, and a value in line {lines[0]}{_lines_of(lines)}"
+        refuse(Refusal("csv-header", message, "give it a header, or empty the column"), line, column)
+    for number in [*misfits][:1]:
+        message = f"this row has {misfits[number]} cells, the first line has {len(headers)}"
+        hint = "add or remove cells; a cell that holds a delimiter is written in quotes"
+        refuse(Refusal("csv-row", f"{message}{_lines_of([*misfits])}", hint), number, 1)
+
+
+def _row(
+    row: Source, columns: Sequence[tuple[str, str]], cells: Sequence[str], kinds: Mapping[str, type]
+) -> Node:
+    """Return the customer of a row; an empty cell says nothing, and so do the blanks around a field."""
+    top: dict[str, Node] = {}
+    data: dict[str, Node] = {}
+    for column, ((group, name), cell) in enumerate(zip(columns, cells, strict=False), start=1):
+        value = cell if group else _read_cell(cell.strip(BLANKS), kinds[name])
+        if name and value != "":
+            (data if group else top)[name] = Scalar(row, value, column, column, column)
+    if data:
+        top["data"] = _mapping(row, data)
+    return _mapping(row, top)
+
+
+def _lines_of(lines: Sequence[int]) -> str:
+    """Return which lines a message about several rows is about, empty for one."""
+    more = f" and {len(lines) - MOST_LINES} more" if len(lines) > MOST_LINES else ""
+    return f" (lines {', '.join(map(str, lines[:MOST_LINES]))}{more})" if len(lines) > 1 else ""
 
 
 _WHOLE = re.compile(r"-?(?:0|[1-9][0-9]{0,17})")
@@ -408,15 +475,35 @@ def _read_cell(cell: str, kind: type) -> Json:
     return cell == "true" if kind is bool and cell in ("true", "false") else cell
 
 
-def _delimiter(text: str, identity: str) -> str:
-    for delimiter in DELIMITERS:
+def _headed(
+    text: str, delimiters: Sequence[str], section: _Section, read_as: Callable[..., None]
+) -> tuple[Iterator[tuple[int, list[str]]], int, list[str]]:
+    """Return the records of a table behind its headers, with these and their line.
+
+    The header that is the identity shows the delimiter; a word for it counts where it is the only one.
+    """
+    for is_word, delimiter in product((False, True), delimiters):
         with suppress(StopIteration, Unreadable):
-            if identity in next(_records(text, delimiter))[1]:
-                return delimiter
+            records = _records(text, delimiter)
+            line, cells = next(records)
+            headers = [cell if cell.strip(BLANKS) else "" for cell in cells]
+            words = [_word(header) in section.words for header in headers]
+            if is_word and words.count(True) == 1:
+                at = words.index(True)
+                read_as(headers[at], section.identity, line, at + 1)
+                headers[at] = section.identity
+            if section.identity in headers or (is_word and any(words)):
+                return records, line, headers
     # The first line may be a customer, so nothing of it is repeated.
-    message = f"no header in the first line is {identity}"
-    hint = f"begin with headers like {identity},First name; between them stands , or ;"
+    message = f"no header in the first line is {section.identity}"
+    hint = f"begin with headers like {section.identity},First name; between them stands , or ; or a tab"
     raise Unreadable(Refusal("csv-header", message, hint))
+
+
+def _word(header: str) -> str:
+    """Return the letters of a header, empty for one that holds several cells or an address."""
+    is_one = not any(one in header for one in (*DELIMITERS, "@"))
+    return "".join(filter(str.isalnum, header.casefold())) if is_one else ""
 
 
 def _wrong_headers(
@@ -426,12 +513,21 @@ def _wrong_headers(
     cells = section.cells
     for column, header in enumerate(headers, start=1):
         shown_header, field_meant = visible(header), snake(header)
+        if section.identity not in headers and _word(header) in section.words:
+            field_meant = section.identity
         is_of_data = f"or {ESCAPE}{shown_header} for the column of data with that name"
         count = times[("", header) if header in cells else ("data", header.removeprefix(ESCAPE))]
+        if not header:
+            continue
         if count > 1:
             yield column, f"{count} columns are {shown_header}", "keep one of them"
-        elif header in {"", ESCAPE} or header != header.strip():
-            yield column, "a header is empty, or has blanks around it", "write the name alone"
+        elif header == ESCAPE or header != header.strip(BLANKS):
+            shown_name = visible(header.removeprefix(ESCAPE).strip(BLANKS))
+            yield (
+                column,
+                f"the header {shown_header} is empty, or has blanks around it",
+                f"write {shown_name or 'a name'}",
+            )
         elif header in section.row.model_fields and header not in cells:
             yield column, f"{shown_header} does not fit into a table", f"use a .jsonl file, {is_of_data}"
         elif field_meant in cells and header not in cells:
@@ -440,7 +536,7 @@ def _wrong_headers(
 
 
 def _records(text: str, delimiter: str) -> Iterator[tuple[int, list[str]]]:
-    """Yield the records that are not blank, each with the line on which it begins."""
+    """Yield the records in which something stands, each with the line on which it begins."""
     reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
     while True:
         line = reader.line_num + 1
@@ -452,7 +548,7 @@ def _records(text: str, delimiter: str) -> Iterator[tuple[int, list[str]]]:
             raise Unreadable(Refusal("csv-syntax", message, hint), line) from error
         if cells is None:
             return
-        if cells:
+        if any(cell.strip(BLANKS) for cell in cells):
             yield line, cells
 
 
@@ -460,7 +556,7 @@ _ONE_OBJECT = 'write one object a line: {"email": …, "data": {…}}'
 
 
 def _lines(text: str, file: str, refuse: _Refuse) -> Iterator[Node]:
-    for number, line in enumerate(text.split("\n"), start=1):
+    for number, line in enumerate(text.replace("\r\n", "\n").replace("\r", "\n").split("\n"), start=1):
         try:
             if line.strip():
                 yield _node(_object(line), Source(file, row=number), DEEPEST)

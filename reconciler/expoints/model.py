@@ -63,6 +63,7 @@ from reconciler.expoints.seed import (
     Value,
     as_written,
     canonical,
+    days_meant,
     is_one_address,
     is_relative,
     masked,
@@ -90,7 +91,14 @@ def _private_id(value: object) -> object:
 
 
 def _moment(value: str, *, is_time: bool = False) -> str:
-    is_relative(Moment(value, is_time))
+    try:
+        is_relative(Moment(value, is_time))
+    except ValueError as error:
+        days = None if is_time else days_meant(value)
+        if days is None:  # it may be anything, so it is not repeated
+            raise
+        hint = f"write {' or '.join(days)}: the year, the month, the day" if days else str(error)
+        raise refusal("invalid-value", f"{value} is no day that is understood here", hint) from error
     return value
 
 
@@ -143,7 +151,7 @@ Address: TypeAlias = Annotated[
         is_one_address,
         "not-one-address",
         "this is not exactly one address",
-        "write one plain address, like qa+john@example.com: no name, list, quotes or brackets",
+        "write one plain address, like qa+john@example.com: no blanks, name, list, quotes or brackets",
     ),
     shape(pattern=pattern_of(ADDRESS), maxLength=LONGEST),
 ]
@@ -640,6 +648,10 @@ SEEDS = SeedSection(
         "copy_all_answers": bool,
     },
     identity="email",
+    words={
+        *("email", "mail", "emailaddress", "mailaddress"),
+        *("emailadres", "mailadres", "emailadresse", "mailadresse"),
+    },
     build=seed_of,
     check=check_declared,
     check_together=check_mailboxes,

@@ -249,6 +249,49 @@ def _parts(moment: Moment) -> Mapping[str, str | None]:
     raise ValueError('write a day, like "2026-12-01", "today" or "+21d", or a time on it: "2026-12-01T09:30"')
 
 
+_MONTHS = (
+    *("jan", "feb", "mar|mrt|maa|mär", "apr", "may|mei|mai", "jun", "jul", "aug", "sep", "o[ck]t", "nov"),
+    "de[cz]",
+)
+_MONTH = "|".join(f"(?:{one})[a-zä]{{0,6}}[.]?" for one in _MONTHS)
+_DAY_LIKE = re.compile(
+    rf"([0-9]{{1,4}}|{_MONTH})(?:[-./]|,? )([0-9]{{1,2}}|{_MONTH})(?:[-./]|,? )([0-9]{{4}}|[0-9]{{1,2}})"
+    r"((?:T|,? )[0-9]{1,2}[:.][0-9]{2}(?:[:.][0-9.]{2,9})?(?: ?[ap]m)?(?:Z|[+-][0-9:]{4,5})?)?",
+    re.IGNORECASE,
+)
+_SERIAL = re.compile(r"[45][0-9]{4}")  # days since the end of 1899, as spreadsheets count
+
+
+def days_meant(text: str) -> tuple[str, ...] | None:
+    """Return the days that a text in the form of a date may mean, `None` for one that is in no such form.
+
+    None are returned for a day that is in no calendar, or has a time on it.
+    """
+    if _SERIAL.fullmatch(text):
+        return ((date(1899, 12, 30) + timedelta(days=int(text))).isoformat(),)
+    match = _DAY_LIKE.fullmatch(text)
+    if match is None:
+        return None
+    months = [re.compile(names, re.IGNORECASE).match for names in _MONTHS]
+    parts = [
+        int(part) if part.isdecimal() else next(n for n, is_it in enumerate(months, start=1) if is_it(part))
+        for part in match.groups()[:3]
+    ]
+    first, second, third = parts
+    if len(match[1]) == 4 and match[1].isdecimal():
+        orders = [(first, second, third)]
+    else:
+        year = third if len(match[3]) == 4 else 2000 + third
+        orders = [(year, second, first), (year, first, second)]
+        if not match[1].isdecimal() or not match[2].isdecimal():
+            orders = orders[match[2].isdecimal() :][:1]
+    days = dict[str, None]()
+    for order in orders if not match[4] else ():
+        with suppress(ValueError):
+            days[date(*order).isoformat()] = None
+    return tuple(day for day in days if day >= "2000")
+
+
 def _local(local: datetime, zone: ZoneInfo) -> tuple[datetime, str]:
     """Return when a local time is, and how a clock change moves it."""
     at = local.replace(tzinfo=zone)

@@ -160,11 +160,12 @@ def test_problems_of_seeds_come_with_all_others(problems: Complain) -> None:
 @pytest.mark.parametrize(
     ("rows", "count", "code", "line"),
     [
-        ("email,number\n" + "a,x\n" * 5_000, 101, "too-many-problems", 102),
+        ("email,number\n" + "a,x\n" * 5_000, 1, "wrong-type", 1),
+        ("number,email\n" + "1,\n" * 5_000, 1, "missing-field", 2),
         ("email\n" + "Europe/Amsterdam\n" * 5_000, 101, "too-many-problems", 2),
         ("email\n" + "".join(f"{number}\n" for number in range(10_001)), 1, "too-long", 10_002),
     ],
-    ids=["wrong customers", "findings", "customers"],
+    ids=["a wrong column", "an empty column", "findings", "customers"],
 )
 def test_many_problems_are_not_all_told_and_a_seed_has_an_end(
     rows: str, count: int, code: str, line: int, problems: Complain

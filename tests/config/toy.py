@@ -133,6 +133,7 @@ LETTER_SEEDS = SeedSection(
     defaults=Reader,
     cells={"email": str, "number": int, "is_kind": bool},
     identity="email",
+    words={"email", "mail"},
     build=Posted,
     check=check_letter,
     check_together=check_letters,

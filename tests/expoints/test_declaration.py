@@ -184,7 +184,7 @@ def test_a_table_says_the_same(folder: Path) -> None:
         "PhoneNumber": "+31612345678",
     }
     assert [(one.column, one.value, str(one.place)) for one in first.data] == [
-        ("First name", "John", "t.csv:2:9")
+        ("First name", "John", "t.csv:1:9")
     ]
     assert [(one.column, one.value) for one in second.data] == [(15, "x")]
 

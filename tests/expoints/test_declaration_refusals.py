@@ -184,6 +184,39 @@ def test_one_mistake_is_one_problem_at_its_place_that_says_what_to_do(case: Case
     assert (found[0].severity is Severity.WARNING) == (case.code in WARNED)
 
 
+DAYS = [
+    *(
+        ("31-12-2026", "write 2026-12-31"),
+        ("12/31/2026", "write 2026-12-31"),
+        ("2026/12/31", "write 2026-12-31"),
+    ),
+    *(
+        ("1.12.2026", "write 2026-12-01 or 2026-01-12"),
+        ("1 dec. 2026", "write 2026-12-01"),
+        ("46357", "write 2026-12-01"),
+    ),
+    *(
+        ("31-02-2026", "write a day, like"),
+        ("01-12-2026 09:30", "write a day, like"),
+        ("2026-12-1", "write 2026-12-01"),
+    ),
+]
+
+
+@pytest.mark.parametrize(("day", "hint"), DAYS)
+def test_a_day_in_another_form_is_quoted_once_a_column_with_the_form_to_write(
+    day: str, hint: str, tmp_path: Path
+) -> None:
+    rows = "".join(f"{n}@example.com;{'' if n % 2 else day};today\n" for n in range(20))
+    text = {"t.csv": f"email;send_date;end_date\n{rows}"}
+    found = problems_of(tmp_path, {"a.yaml": f"{HEAD}{SENDABLE}    customers_from: t.csv\n", **text})
+    told = [one for one in found if one.code == "invalid-value"]
+    assert [str(one.place) for one in told] == ["t.csv:1:2"]
+    lines = "(lines 2, 4, 6, 8, 10 and 5 more)"
+    assert told[0].message == f"send_date: {day} is no day that is understood here {lines}"
+    assert told[0].hint.startswith(hint)
+
+
 DUPLICATE = "    customers: [{email: x@example.com}, {email: x@example.com}]\n"
 
 

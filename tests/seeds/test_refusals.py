@@ -64,6 +64,15 @@ class TestTheTenant:
         world.write("smoke.yaml", "\n".join(lines))
         assert "column Region is archived (configs/smoke.yaml:7:" in world.plan()[1]
 
+    def test_a_column_of_a_table_that_is_refused_is_named_at_its_header(self, world: SeedWorld) -> None:
+        header = "email," + ",".join(DATA).replace("Business Unit", "Business\u00a0Unit")
+        rows = [",".join([email, *DATA.values()]) for email in (JOHN, JANE)]
+        world.write("people.csv", "\n".join(["", header, *rows]))
+        world.declare(customers=None, customers_from="people.csv", defaults=None)
+        _, shown = world.plan()
+        assert 'write "Business Unit", not "Business\\xa0Unit"' in shown
+        assert "(configs/people.csv:2:5)" in shown
+
     def test_other_seeds_and_configurations_go_on(self, world: SeedWorld) -> None:
         world.write("welcome.yaml", WELCOME)
         world.declare("optedout@example.com", key="other")
