@@ -203,7 +203,7 @@ def _seeds(plan: SeedsPlan) -> SeedFigures:
     return SeedFigures(
         declared=len(plan.seeds),
         pending=len(plan.sending),
-        blocked=sum(bool(seed.is_found or (seed.blocks and seed.due)) for seed in plan.seeds),
+        blocked=len(plan.blocked),
         in_doubt=sum(map(bool, doubts)),
         customers_pending=plan.customers,
         customers_in_doubt=sum(doubts),

@@ -224,6 +224,7 @@ class Plan(Struct, frozen=True):
     blocked: tuple[Blocked, ...] = ()
     unchanged: tuple[Unchanged, ...] = ()
     unmanaged: tuple[Live, ...] = ()
+    may_reset: int | None = None  # how many fields policy alone may reset, by limit or consent; `None` is any
 
     @property
     def digests(self) -> tuple[str, ...]:
@@ -238,6 +239,17 @@ class Plan(Struct, frozen=True):
     def resets(self) -> int:
         """How many fields the updates that apply would carry out put back to their default."""
         return sum(len(change.resets) for change in self.changes)
+
+    @property
+    def resets_by_policy(self) -> int:
+        """How many of these no `reset:` names."""
+        return sum(not view.consented for change in self.changes for view in change.resets)
+
+    @property
+    def resets_refused(self) -> int:
+        """How many fields would be put back besides, by policy alone, which are more than may be."""
+        blocks = [block for one in self.blocked for block in one.blocks]
+        return sum(len(one.paths) for one in blocks if one.code == BlockCode.UNCONSENTED_RESETS)
 
 
 def fingerprint_of(digests: Iterable[str]) -> str:

@@ -6,7 +6,6 @@ are found.
 
 from __future__ import annotations
 
-import math
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
@@ -390,7 +389,8 @@ def _limited(plan: Plan, verdicts: Sequence[Verdict], consent: Consent, live: in
     changes = [verdict for verdict in verdicts if isinstance(verdict, Change)]
     resets = {one.key: [view.path for view in one.resets if not view.consented] for one in changes}
     wanted, allowed = sum(map(len, resets.values())), (limits.resets, consent.resets)
-    if wanted > max(math.inf if limit is None else limit for limit in allowed):
+    may_reset = None if None in allowed else max(limit for limit in allowed if limit is not None)
+    if may_reset is not None and wanted > may_reset:
         why = (
             "declare it, name it under keep or reset, or consent with --allow-resets (limits.resets is "
             f"{limits.resets}, this plan resets {wanted})"
@@ -421,6 +421,7 @@ def _limited(plan: Plan, verdicts: Sequence[Verdict], consent: Consent, live: in
         changes=tuple(one for one in verdicts if isinstance(one, Change)),
         blocked=tuple(one for one in verdicts if isinstance(one, Blocked)),
         unchanged=tuple(one for one in verdicts if isinstance(one, Unchanged)),
+        may_reset=may_reset,
     )
 
 

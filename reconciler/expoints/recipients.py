@@ -109,6 +109,16 @@ class SeedPlan(Struct, frozen=True):
         return self.seed.send is not Send.BY_HAND and self.count(RecipientState.FOUND) > 0
 
     @property
+    def kept_back(self) -> int:
+        """How many recipients apply keeps away from, by a rule or as another may have mailed them.
+
+        A seed with any is called blocked.
+        """
+        return (len(self.due) if self.blocks else 0) + (
+            self.count(RecipientState.FOUND) if self.is_found else 0
+        )
+
+    @property
     def unrecorded(self) -> tuple[Recipient, ...]:
         """The recipients that were found, which the journal does not say yet."""
         return tuple(one for one in self.customers if one.state is RecipientState.FOUND and not one.batch)

@@ -160,8 +160,9 @@ SelectionPart: Any = _described(
 SummaryPart: Any = _described(
     "SummaryPart",
     "The figures of the summary line.",
-    **dict.fromkeys(("create", "update", "reset_fields", "delete", "blocked"), Count),
+    **dict.fromkeys(("create", "update", "reset_fields", "resets_by_policy", "delete", "blocked"), Count),
     **dict.fromkeys(("unchanged", "unmanaged", "seeds_to_send", "customers_to_send"), Count),
+    **dict.fromkeys(("seeds_blocked", "customers_blocked"), Count),
 )
 SincePart: Any = _described(
     "SincePart",
@@ -250,6 +251,8 @@ ReportDocument: Any = _described(
     summary=ResultsPart,
     customers_sent=Count,
     customers_in_doubt=(Count, "By this run, or by one before it."),
+    seeds_blocked=(Count, "Seeds of which something is kept back, by a rule or as another may have sent it."),
+    customers_blocked=(Count, "How many customers of them."),
     exit_code=ExitCode,
     sent=list[SentPart],
     outcomes=list[OutcomePart],

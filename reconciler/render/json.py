@@ -132,6 +132,8 @@ def report_document(applied: TargetReport) -> Document:
         "summary": dict(applied.summary),
         "customers_sent": applied.customers_sent,
         "customers_in_doubt": applied.customers_in_doubt,
+        "seeds_blocked": len(applied.seeds_blocked),
+        "customers_blocked": sum(applied.seeds_blocked.values()),
         "exit_code": int(applied.exit),
         "sent": sent_documents(applied.sent),
         "outcomes": [

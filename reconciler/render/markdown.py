@@ -34,7 +34,15 @@ from reconciler.render.text import (
     sent_parts,
     sign_of,
 )
-from reconciler.render.values import MOST_LISTED, counted, harmless, shortened, tally, warnings_by_code
+from reconciler.render.values import (
+    MOST_LISTED,
+    counted,
+    first_of,
+    harmless,
+    shortened,
+    tally,
+    warnings_by_code,
+)
 
 _LONGEST_SENTENCE = 1000
 _LONGEST_NAME = 200
@@ -249,7 +257,7 @@ def _head(planned: TargetReport) -> Iterator[str]:
         if len(loosened) > _MOST_LOOSENED:
             lines.append(f"- and {len(loosened) - _MOST_LOOSENED} more")
         yield _alert("WARNING", lines)
-    yield "  \n".join(_sentence(line) for line in header_text(planned.plan.scope).splitlines())
+    yield "  \n".join(_sentence(line) for line in header_text(planned.plan).splitlines())
     if planned.exit in MEANINGS:
         yield _alert("CAUTION", [f"**Exit {int(planned.exit)}:** {MEANINGS[planned.exit]}."])
     yield _sentence(since.note) if since else ""
@@ -274,14 +282,17 @@ def _plan_parts(planned: TargetReport) -> Iterator[Part]:
     yield Group(title, [_seed(planned, seed) for seed in planned.seeds.seeds], "seed")
     yield f"! {_sentence(planned.seeds_trouble)}" if planned.seeds_trouble else ""
     left = []
-    for one in planned.left:
+    for one in (one for one in planned.left if one.remarkable):
         found = f" found by its name, id {one.id}" if one.adopted else ""
-        lines = field_lines(kind, one.remarkable)
-        body = [fenced(lines, "diff")] if lines else []
+        body = [fenced(field_lines(kind, one.remarkable), "diff")]
         left.append(_fold(f"= {element(one.key)}{found}", body, f"= {code(one.key)}{found}"))
     yield _group("#### Left as it is", left)
+    names = [f"{code(one.key)} found by its name, id {one.id}" for one in planned.left if not one.remarkable]
+    plain = [code(one.key) for one in plan.unchanged if not one.adopted and not one.remarkable]
+    unchanged = [*first_of(names), *([", ".join(first_of(plain))] if plain else [])]
+    yield Group("#### Unchanged", [f"- {line}" for line in unchanged], "line", "\n")
     yield from map(_sentence, remarks(plan))
-    unmanaged = [f"- {live.id} {_name(live.name)}" for live in plan.unmanaged]
+    unmanaged = [f"- {one}" for one in first_of([f"{live.id} {_name(live.name)}" for live in plan.unmanaged])]
     yield Group("#### Unmanaged (live, declared nowhere; left alone)", unmanaged, "configuration", "\n")
     yield from _problems(planned.problems)
 
@@ -367,7 +378,7 @@ def _seed(planned: TargetReport, seed: SeedPlan) -> str:
         left = len(seed.customers) - len(customers)
         body.append(fenced([*customers, *([f"and {left} more"] if left else [])]))
     title = f"{symbol} {element(seed.seed.key)} {element(what)}{remark}"
-    return _fold(title, body, title, is_open=bool(seed.blocks))[0]
+    return _fold(title, body, title, is_open=bool(seed.kept_back))[0]
 
 
 def _problems(problems: Sequence[Problem]) -> Iterator[Group]:

@@ -99,12 +99,15 @@ class TargetReport(Struct, frozen=True):
             create=plan.count(Action.CREATE),
             update=plan.count(Action.UPDATE),
             reset_fields=plan.resets,
+            resets_by_policy=plan.resets_by_policy,
             delete=plan.count(Action.DELETE),
             blocked=len(plan.blocked),
             unchanged=len(plan.unchanged),
             unmanaged=len(plan.unmanaged),
             seeds_to_send=len(seeds.sending),
             customers_to_send=seeds.customers,
+            seeds_blocked=len(seeds.blocked),
+            customers_blocked=sum(seed.kept_back for seed in seeds.blocked),
         )
 
     @property
@@ -112,7 +115,14 @@ class TargetReport(Struct, frozen=True):
         """The seeds that nothing was sent of although a person should know of them: blocked, or in doubt."""
         tried = {end.key for end in self.sent}
         seeds = (seed for seed in self.seeds.seeds if seed.seed.key not in tried)
-        return [seed for seed in seeds if seed.blocks or seed.count(RecipientState.IN_DOUBT)]
+        return [seed for seed in seeds if seed.kept_back or seed.count(RecipientState.IN_DOUBT)]
+
+    @property
+    def seeds_blocked(self) -> Mapping[str, int]:
+        """Each blocked seed → how many customers of it apply keeps away from: planned so, or found then."""
+        kept = Counter({end.key: end.found for end in self.sent})
+        kept.update({plan.seed.key: plan.kept_back for plan in self.seeds.blocked})
+        return {key: number for key, number in kept.items() if number}
 
     @property
     def lines(self) -> Sequence[Line]:
@@ -202,7 +212,7 @@ def problems_of(reports: Sequence[Reported]) -> list[Problem]:
                     for b in left.blocks
                     if left.key in places
                 ]
-        for seed in one.seeds.seeds:
+        for seed in one.seeds.blocked:
             for b in seed.blocks:
                 found.append(Problem(b.code, seed.seed.place, seed.seed.key, f"{where}{b.message}"))
     # Last, for GitHub shows the first of a kind: warnings about the files may be many.
@@ -250,12 +260,7 @@ def _kept_back(reports: Sequence[TargetReport]) -> str:
     refused, blocked = list[int](), list[int]()
     for one in reports:
         refused += [end.refused for end in one.sent if end.refused]
-        kept = {end.key: end.found for end in one.sent}
-        for seed in one.seeds.seeds:
-            waiting = seed.count(RecipientState.PENDING) + seed.count(RecipientState.CHANGED)
-            found = seed.count(RecipientState.FOUND) if seed.is_found else 0
-            kept[seed.seed.key] = kept.get(seed.seed.key, 0) + (waiting if seed.blocks else 0) + found
-        blocked += [number for number in kept.values() if number]
+        blocked += one.seeds_blocked.values()
     return "".join(
         f", {counted(len(numbers), 'seed')} {what} ({counted(sum(numbers), 'customer')})"
         for what, numbers in (("refused", refused), ("blocked", blocked))

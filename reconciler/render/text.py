@@ -13,7 +13,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from reconciler.engine.body import differing_rows, unknown_members
-from reconciler.engine.change import SHARE_COUNTS_FROM, Action, Blocked, Change, Plan, Scope, Share, Unchanged
+from reconciler.engine.change import SHARE_COUNTS_FROM, Action, Blocked, Change, Plan, Share, Unchanged
 from reconciler.engine.classify import ASSUMED_EMPTY, Drift, FieldClass, FieldView
 from reconciler.engine.kind import Declared, Kind
 from reconciler.engine.outcome import Outcome, Result
@@ -22,11 +22,13 @@ from reconciler.expoints.recipients import RecipientState, SeedPlan, SeedStatus,
 from reconciler.expoints.seed import Moment, Send
 from reconciler.render.report import TargetReport, entry_of, summary_line
 from reconciler.render.values import (
+    MOST_LISTED,
     PLAIN,
     Paint,
     Style,
     columns,
     counted,
+    first_of,
     harmless,
     row_text,
     shown,
@@ -36,7 +38,6 @@ from reconciler.render.values import (
 
 MAIL_IS_SENT = "Mail is really sent, for a test batch too. This tool cannot take customers back."
 WIDEST_BEFORE = 40  # values before an arrow are padded to a common width, up to this
-_MOST_NAMED = 5  # how many keys one sentence names
 _LONGEST_CELL = 34
 
 _SYMBOLS = {
@@ -86,18 +87,23 @@ def plan_text(planned: TargetReport, *, paint: Paint = PLAIN, verbose: bool = Fa
             paint.blocked(f"! Guardrails allow more than at {harmless(since.ref)}:") if since else "",
             [f"    {paint.blocked('!')} {line}" for line in loosened],
         ),
-        header_text(plan.scope),
+        header_text(plan),
         paint.faint(f"Fingerprint {planned.fingerprint}") if verbose else "",
         *differences,
         _titled("Unchanged:", [*_unchanged(plan, paint, verbose=verbose)]),
         _titled(
             "Unmanaged (live, declared nowhere; left alone):",
-            [f"  {live.id} {shown(live.name)}" for live in plan.unmanaged],
+            [
+                f"  {one}"
+                for one in first_of(
+                    [f"{live.id} {shown(live.name)}" for live in plan.unmanaged], every=verbose
+                )
+            ],
         ),
         f"{paint.reset('↺')} not declared: the PUT leaves it out, and the server puts it back to its default."
         if plan.resets
         else "",
-        *remarks(plan),
+        *remarks(plan, verbose=verbose),
         seeds_text(other_seeds, paint=paint),
         MAIL_IS_SENT if seeds.customers else "",
         paint.strong(summary_line([planned], "plan")),
@@ -153,12 +159,21 @@ def _entries(kind: Kind, entries: Sequence[Change | Blocked], paint: Paint) -> l
     return texts
 
 
-def header_text(scope: Scope) -> str:
-    """Return where a plan is true, which guardrails are in force, and what of the files it is about."""
-    limits = scope.limits
+def header_text(plan: Plan) -> str:
+    """Return where a plan is true, which guardrails are in force, and what of the files it is about.
+
+    Of fields that are reset, it says how many the files name, and how many the limit counts.
+    """
+    scope, limits = plan.scope, plan.scope.limits
     resets, deletes, updates = (
         "any" if limit is None else str(limit) for limit in (limits.resets, limits.deletes, limits.updates)
     )
+    if plan.resets or plan.resets_refused:
+        by_policy, may = plan.resets_by_policy, "any" if plan.may_reset is None else str(plan.may_reset)
+        flag = "" if plan.may_reset == limits.resets else ", by --allow-resets"
+        refused = ", so these are blocked" if plan.resets_refused else ""
+        count = by_policy + plan.resets_refused
+        resets += f" (named {plan.resets - by_policy}, by policy {count} of {may}{flag}{refused})"
     share = f" (from {SHARE_COUNTS_FROM} live on)" if isinstance(limits.updates, Share) else ""
     lines = [
         f"Target {harmless(scope.target)}, account {harmless(scope.account)}",
@@ -262,19 +277,28 @@ def _field_lines(kind: Kind, views: Sequence[FieldView], paint: Paint) -> Iterat
 
 
 def _unchanged(plan: Plan, paint: Paint, *, verbose: bool) -> Iterator[str]:
-    for one in sorted(plan.unchanged, key=lambda unchanged: not unchanged.adopted):
+    """Yield which are unchanged: what a person should know of on lines of its own, then the others."""
+    found, plain = list[str](), list[str]()
+    for one in plan.unchanged:
         if one.adopted:
             what = f"found by its name, id {one.id}"
         elif one.hidden:
             what = "hidden, left alone"
         else:
             what = "absent" if one.id is None else f"id {one.id}"
-        if verbose or one.adopted or one.remarkable:
+        if one.remarkable:
             yield f"  {one.key}  {what}"
             yield from _field_lines(plan.account.kind, one.remarkable, paint)
+        elif one.adopted or verbose:
+            found.append(f"{one.key}  {what}")
+        else:
+            plain.append(one.key)
+    yield from (f"  {line}" for line in first_of(found, every=verbose))
+    if plain:
+        yield f"  {', '.join(first_of(plain))}"
 
 
-def remarks(plan: Plan) -> Iterator[str]:
+def remarks(plan: Plan, *, verbose: bool = False) -> Iterator[str]:
     """Yield what to do where a default is stated and not proved, and which updates are of unknown origin."""
     changes = [*plan.changes, *(blocked.change for blocked in plan.blocked if blocked.change)]
     seen = (view for one in changes for view in one.fields if view.differs or view.cls is FieldClass.REFUSED)
@@ -286,10 +310,11 @@ def remarks(plan: Plan) -> Iterator[str]:
         )
     keys = [one.key for one in changes if any(view.drift is Drift.UNKNOWN for view in one.fields)]
     if keys:
-        more = f" and {len(keys) - _MOST_NAMED} more" if len(keys) > _MOST_NAMED else ""
+        left = 0 if verbose else max(0, len(keys) - MOST_LISTED)
+        named = ", ".join(keys[: len(keys) - left]) + (f" and {left} more" if left else "")
         yield (
-            f"No earlier run is known of {', '.join(keys[:_MOST_NAMED])}{more}: what changed in git and what "
-            "changed live cannot be told apart."
+            f"No earlier run is known of {named}: what changed in git and what changed live cannot be told "
+            f"apart.{f' --verbose names all {len(keys)}.' if left else ''}"
         )
 
 
@@ -383,14 +408,16 @@ def seeds_text(plan: SeedsPlan, *, paint: Paint = PLAIN) -> str:
 
 def seed_title(plan: SeedPlan, paint: Paint = PLAIN) -> tuple[str, str]:
     """Return the sign of what is done about a seed, and that in words with the customers in each state."""
-    if plan.blocks:
+    if plan.kept_back and not plan.to_send:
         symbol = paint.blocked("!")
     elif plan.count(RecipientState.IN_DOUBT):
         symbol = paint.doubt("?")
     else:
         symbol = paint.create("→") if plan.to_send else paint.faint("=")
     counts = ", ".join(f"{plan.count(state)} {state.value}" for state in RecipientState if plan.count(state))
-    verb = "send" if plan.to_send else "blocked" if plan.blocks and plan.due else "nothing to send"
+    verb = "send" if plan.to_send else "blocked" if plan.kept_back else "nothing to send"
+    if plan.to_send and plan.kept_back:
+        verb += f" ({plan.kept_back} blocked)"
     by_hand = ", by hand only" if plan.seed.send is Send.BY_HAND else ""
     return symbol, f"{verb}, round {harmless(plan.seed.round)}: {counts}{by_hand}"
 

@@ -97,6 +97,14 @@ def counted(number: int, noun: str) -> str:
     return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
 
 
+def first_of(items: Sequence[str], *, every: bool = False) -> Sequence[str]:
+    """Return items that need not all be looked at: of many the first, and how many there are; or `every`."""
+    more = len(items) - MOST_LISTED
+    if every or more <= 0:
+        return items
+    return [*items[:MOST_LISTED], f"and {more} more of {len(items)}; --verbose or --format json lists them"]
+
+
 def columns(rows: Sequence[Sequence[str]]) -> list[str]:
     """Return rows as lines with their cells below each other; all rows have the same number of cells."""
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]

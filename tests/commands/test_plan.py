@@ -18,6 +18,7 @@ UNTOLD = (
     "No earlier run is known of import_configs.welcome: what changed in git and what changed live cannot be "
     "told apart."
 )
+CONSENTED = "(named 0, by policy 1 of any, by --allow-resets)"
 SUMMARY = (
     "Plan: 0 to create, 1 to update (1 field reset), 0 to delete, 0 blocked, 0 unchanged; "
     "0 seeds to send (0 customers)."
@@ -29,7 +30,7 @@ def test_a_plan_says_where_shows_sets_resets_and_kept_values_and_its_summary_las
     assert run.exit is Exit.DONE
     assert run.out.splitlines() == [
         "Target sandbox, account sandbox:sandbox",
-        "Limits: resets 0, deletes 0, updates 30% (from 10 live on)",
+        f"Limits: resets 0 {CONSENTED}, deletes 0, updates 30% (from 10 live on)",
         "",
         '~ import_configs.welcome  update id 1 "Welcome"',
         "    ~ survey_settings.invitation_delay_in_days  5            → 2",

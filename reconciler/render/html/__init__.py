@@ -41,7 +41,15 @@ from reconciler.render.text import (
     sent_parts,
     sign_of,
 )
-from reconciler.render.values import Document, harmless, shortened, shown_field, tally, warnings_by_code
+from reconciler.render.values import (
+    MOST_LISTED,
+    Document,
+    harmless,
+    shortened,
+    shown_field,
+    tally,
+    warnings_by_code,
+)
 
 WHOLE = 40
 """How many cards stand on a page as a whole. The inside of the others waits as text, of which a script makes
@@ -63,7 +71,9 @@ def html(reports: Sequence[Reported], links: Links) -> str:
         text = json.dumps([str(inside(card)) for card in waiting], ensure_ascii=False)
         # It stands in a script element: nothing in it may end that, or begin another one.
         later = _MEANS_A_SCRIPT.sub(r"\\u003c", text.replace("</", r"<\/"))
-    return templates.get_template("page.html.j2").render(given, page=page, whole=WHOLE, later=later)
+    return templates.get_template("page.html.j2").render(
+        given, page=page, whole=WHOLE, most_listed=MOST_LISTED, later=later
+    )
 
 
 @cache
@@ -155,12 +165,12 @@ def _section(reported: Reported, links: Links) -> Document:
             for code, some in warnings_by_code(reported.problems).items()
         ],
         **dict.fromkeys(("summary", "fingerprint"), ""),
-        **dict.fromkeys(("lines", "loosened", "groups", "notes", "unmanaged", "to_write", "figures"), ()),
+        **dict.fromkeys(("lines", "loosened", "groups", "notes", "lists", "to_write", "figures"), ()),
     }
     if isinstance(reported, Stopped):
         return section
     section |= {
-        "lines": header_text(reported.plan.scope).splitlines(),
+        "lines": header_text(reported.plan).splitlines(),
         "loosened": [_problem(one, links) for one in reported.loosened],
         "fingerprint": reported.fingerprint,
     }
@@ -220,7 +230,18 @@ def _plan(planned: TargetReport, links: Links) -> Document:
             _group("Left as it is", left),
         ],
         "notes": [harmless(note) for note in notes if note],
-        "unmanaged": [harmless(f"{live.id} · {live.name}") for live in plan.unmanaged],
+        "lists": [
+            (
+                "Unmanaged",
+                "Live, declared nowhere; left alone.",
+                [harmless(f"{live.id} · {live.name}") for live in plan.unmanaged],
+            ),
+            (
+                "Unchanged",
+                "As declared.",
+                [harmless(one.key) for one in plan.unchanged if not one.adopted and not one.remarkable],
+            ),
+        ],
         "summary": harmless(summary_line([planned], "plan")),
         "figures": [
             ("create", "to create", plan.count(Action.CREATE)),
@@ -230,6 +251,7 @@ def _plan(planned: TargetReport, links: Links) -> Document:
             ("blocked", "blocked", len(plan.blocked)),
             ("unchanged", "unchanged", len(plan.unchanged)),
             ("send", "customers to send", seeds.customers),
+            *([("blocked", "seeds blocked", len(seeds.blocked))] if seeds.blocked else []),
         ],
     }
 
@@ -266,6 +288,7 @@ def _end(applied: TargetReport, links: Links) -> Document:
             ("in-doubt", "in doubt", ends["in_doubt"]),
             ("send", "customers sent", applied.customers_sent),
             *([("in-doubt", "customers in doubt", doubtful)] if doubtful else []),
+            *([("blocked", "seeds blocked", len(blocked))] if (blocked := applied.seeds_blocked) else []),
         ],
     }
 
@@ -345,7 +368,7 @@ def _seed(planned: TargetReport, plan: SeedPlan, links: Links) -> Card:
         what=harmless(what),
         spot=_spot(plan.seed.place, links),
         remark="pending before" if plan.to_send and not planned.is_caused(plan) else "",
-        is_open=bool(plan.blocks),
+        is_open=bool(plan.kept_back),
         reasons=[text for sign, text in lines if sign == "!"],
         notes=[f"{sign} {text}" if sign else text for sign, text in lines if sign != "!"],
         customers=[
