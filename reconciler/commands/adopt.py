@@ -24,7 +24,7 @@ from reconciler.config.adopting import Exporter, is_one_line, merge
 from reconciler.config.discovery import TARGETS, is_workspace_file, shown
 from reconciler.config.edits import Edits, Put
 from reconciler.config.file_edits import FileEdits, ResourceEditor
-from reconciler.config.names import keys_for, meant, visible
+from reconciler.config.names import instead, keys_for, meant, visible
 from reconciler.config.resources import Named, Resource
 from reconciler.engine.body import written
 from reconciler.engine.change import Change, Plan
@@ -159,7 +159,8 @@ def _chosen(wanted: Wanted, snapshot: LiveSnapshot, plan: Plan, managed: Mapping
             raise UsageError(f"id {id} has the name of something declared without an id; write the id there")
     for glob in wanted.names:
         if not any(fnmatchcase(live.name, glob) for live in inventory.listed):
-            raise UsageError(f"nothing live on {target} is named {visible(glob)}")
+            hint = instead(glob, [live.name for live in inventory.listed])
+            raise UsageError(f"nothing live on {target} is named {visible(glob)}{hint and f'; {hint}'}")
 
     def is_wanted(live: Live) -> bool:
         is_named = any(fnmatchcase(live.name, glob) for glob in wanted.names)

@@ -29,7 +29,7 @@ from reconciler.config.file_edits import (
 )
 from reconciler.config.layout import masked
 from reconciler.config.load import Workspace, load
-from reconciler.config.names import meant, visible
+from reconciler.config.names import instead, meant, meant_key, visible
 from reconciler.config.resources import Controls, Resource
 from reconciler.engine.change import Action
 from reconciler.engine.kind import Declared, Given, Json, Policy, Reference, Ruling
@@ -116,6 +116,8 @@ def set_fields(
         if not resources and not seeds:
             raise UsageError(f"nothing that {visible(glob)} names lives on target {target}")
     said = [split_assignment(text, workspace.targets, target) for text in assignments]
+    if not seeds:
+        said = [replace(one, path=full_path(SECTION, one.path, Controls.model_fields)) for one in said]
     values = [(one, _value(one, console, of_seed=bool(seeds), to_set=True)) for one in said]
     for key in seeds:
         _set_seed(key, values, workspace, files)
@@ -243,8 +245,7 @@ def _named(workspace: Workspace[Seed], glob: str, *, with_seeds: bool) -> tuple[
     found = [key for key in keys if fnmatchcase(key, glob) or fnmatchcase(key.partition(".")[2], glob)]
     if not found:
         what = "resource or seed" if with_seeds else "resource"
-        hint = meant(glob, [key.partition(".")[2] for key in keys])
-        raise UsageError(f"no {what} is called {visible(glob)}; {hint}")
+        raise UsageError(f"no {what} is called {visible(glob)}; {meant_key(glob, keys)}")
     return [resources[key] for key in found if key in resources], [k for k in found if k not in resources]
 
 
@@ -267,7 +268,8 @@ def fmt(
     named = [(environment.folder / file).resolve() for file in files] if files else [*known]
     for place, typed in zip(named, files, strict=False):
         if place not in known:
-            raise UsageError(f"{typed} is no file of the workspace")
+            hint = instead(str(typed), [shown(path, environment.folder) for path in known.values()])
+            raise UsageError(f"{visible(str(typed))} is no file of the workspace{hint and f'; {hint}'}")
     edits = []
     for path in (known[place] for place in named):
         before, file = path.read_bytes(), shown(path, environment.folder)

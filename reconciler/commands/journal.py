@@ -18,6 +18,7 @@ from reconciler.commands.session import (
     check_state_folder,
     state_folder,
 )
+from reconciler.config.discovery import MOVED
 from reconciler.config.settings import checkouts_of
 from reconciler.engine.body import value_at, written
 from reconciler.engine.change import Action
@@ -36,7 +37,7 @@ from reconciler.journal.journal import (
     read_journal,
     shown_address,
 )
-from reconciler.problems import Problem, Severity
+from reconciler.problems import ALIKE, Problem, Severity, lookalikes, told_apart
 
 _DATABASES = (".db", ".sqlite", ".sqlite3")
 
@@ -127,7 +128,8 @@ class Memory(Struct, frozen=True):
     last_writes: Mapping[str, LastWrite] = field(default_factory=dict)  # the last write of each key of today
     unsure: Mapping[str, int] = field(default_factory=dict)
     """The keys of today whose last write may or may not have been carried out → its run."""
-    untrue: tuple[Problem, ...] = ()  # the stated defaults that a read-back of the account has contradicted
+    untrue: tuple[Problem, ...] = ()
+    """The stated defaults that it contradicts, and the keys under `moved` that it knows otherwise."""
     trouble: ReconcilerError | None = None
 
 
@@ -150,13 +152,19 @@ def remembered(session: Session, console: Console | None = None) -> Iterator[Mem
 def memory_in(session: Session, past: ReadOnlyJournal) -> Memory:
     """Return what an open journal remembers of the target. Errors: `Refused` where it cannot be read."""
     kind, by_key = session.kind, dict(past.latest(session.account))
+    names = {one.key: name_of(one, kind) for one in session.workspace.declared[session.target.name]}
+    untrue = [*_untrue(session, past.learned(session.account))]
     for old, new in session.workspace.moved.items():
+        if not {old, new} & by_key.keys():
+            # A key of before that only looks like the one that is named has its history all the same.
+            for other in lookalikes(old, by_key.keys() - names.keys()):
+                untrue.append(_moved_lookalike(session, old, other))
+                by_key[old] = by_key[other]
         moved = [by_key[key] for key in (old, new) if key in by_key]
         if moved:
             by_key[new] = max(moved, key=lambda operation: operation.number)
     # What was written in a declared name under a key that is declared no more is that resource's. A create in
     # doubt counts under whatever key: it is the name that must not be there twice.
-    names = {one.key: name_of(one, kind) for one in session.workspace.declared[session.target.name]}
     named = {}
     for key, operation in sorted(by_key.items(), key=lambda item: item[1].number):
         is_doubtful_create = operation.intent.action == Action.CREATE and not _is_applied(operation)
@@ -181,8 +189,16 @@ def memory_in(session: Session, past: ReadOnlyJournal) -> Memory:
         if operation.intent.body is not None
     }
     unsure = {key: operation.run for key, operation in by_key.items() if not _is_applied(operation)}
-    learned = past.learned(session.account)
-    return Memory(past, learned, writes, unsure, tuple(_untrue(session, learned)))
+    return Memory(past, past.learned(session.account), writes, unsure, tuple(untrue))
+
+
+def _moved_lookalike(session: Session, old: str, other: str) -> Problem:
+    """Return a warning for a key under `moved` that looks like the one that the journal knows."""
+    said = session.workspace.contents.sections.get(MOVED, ())
+    places = [node.key_place for name, node in said if old in (name, f"{session.kind.name}.{name}")]
+    message = f"moved: the journal knows {' as '.join(told_apart(old, other))}; {ALIKE}"
+    place = next(iter(places), session.target.place)
+    return Problem("moved-lookalike", place, old, message, f"write {other}", Severity.WARNING)
 
 
 def _untrue(session: Session, learned: Mapping[str, Json]) -> Iterator[Problem]:

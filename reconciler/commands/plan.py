@@ -26,7 +26,7 @@ from reconciler.commands.session import Session, chosen_keys, open_session, open
 from reconciler.commands.workspace import CUSTOMER_SEEDS, Selection
 from reconciler.config.guardrails import loosened
 from reconciler.config.load import Workspace, as_of, load
-from reconciler.config.names import visible
+from reconciler.config.names import meant, visible
 from reconciler.config.yaml import LARGEST_FILE
 from reconciler.engine.body import shows_zero
 from reconciler.engine.change import SHARE_COUNTS_FROM, Plan, Scope, Share
@@ -213,8 +213,8 @@ def read_target(session: Session, memory: Memory, consent: Consent, console: Con
     unknown = sorted((consent.recreate | consent.hide) - known)
     if unknown:
         raise UsageError(
-            f"nothing declared is called {', '.join(unknown)}; --recreate and --allow-hide take a whole key, "
-            "as `reconciler list` prints it"
+            f"nothing declared is called {', '.join(map(visible, unknown))}; --recreate and --allow-hide "
+            f"take a whole key: {meant(unknown[0], known)}"
         )
     if consent.prune:
         _check_prune(session)

@@ -19,7 +19,7 @@ from reconciler.commands.environment import Environment, noticed_interrupts
 from reconciler.commands.session import chosen_target
 from reconciler.commands.workspace import Selection, open_workspace
 from reconciler.config.load import Workspace
-from reconciler.config.names import visible
+from reconciler.config.names import meant_key, visible
 from reconciler.config.settings import Setting, references_in
 from reconciler.engine.kind import matches
 from reconciler.errors import Exit, FilesInvalid, ReconcilerError, UsageError, describe
@@ -230,7 +230,11 @@ def for_each_target(
 
     for glob in (*selection.only, *selection.exclude):
         if not any(there([glob], some) for some in keys.values()):
-            raise UsageError(f"nothing declared on the targets {', '.join(keys)} is called {glob}")
+            hint = meant_key(glob, {key for some in keys.values() for key in some})
+            targets_named = ", ".join(keys)
+            raise UsageError(
+                f"nothing declared on the targets {targets_named} is called {visible(glob)}; {hint}"
+            )
     begin(workspace, console, environment)
     ends = []
     with noticed_interrupts() as interrupted:

@@ -21,7 +21,7 @@ from reconciler.clock import Pace
 from reconciler.commands.environment import Environment, interruptible
 from reconciler.commands.workspace import Selection, open_workspace
 from reconciler.config.load import Workspace
-from reconciler.config.names import instead, visible
+from reconciler.config.names import instead, meant, meant_key, visible
 from reconciler.config.settings import SANDBOX, Account, CheckMarket, Target, checkouts_of, needs_credentials
 from reconciler.config.settings import Secret as SecretReference
 from reconciler.engine.body import value_at
@@ -91,7 +91,7 @@ def chosen_target(workspace: Workspace[Seed], name: str | None) -> Target:
     if chosen is None:
         raise UsageError(f"no target: add --target, or default_target to reconciler.yaml; {names}")
     if chosen not in workspace.targets:
-        raise UsageError(f"there is no target {chosen}; there are {names}")
+        raise UsageError(f"there is no target {visible(chosen)}; {meant(chosen, workspace.targets)}")
     return workspace.targets[chosen]
 
 
@@ -126,8 +126,11 @@ def open_target(
     keys = [*(one.key for one in declared), *(seed.key for seed in seeds)]
     for glob in (*selection.only, *selection.exclude):
         if not any(matches(key, glob) for key in keys):
-            why = "" if target.checkmarket else "; it has no checkmarket: section, so only seeds live on it"
-            raise UsageError(f"nothing declared on target {target.name} is called {glob}{why}")
+            why = "" if target.checkmarket else ". It has no checkmarket: section, so only seeds live on it"
+            hint = meant_key(glob, keys)
+            raise UsageError(
+                f"nothing declared on target {target.name} is called {visible(glob)}; {hint}{why}"
+            )
     settings = target.checkmarket
     with interruptible(environment) as environment:
         opened = partial(

@@ -13,11 +13,11 @@ from typing import TYPE_CHECKING, ClassVar
 
 from msgspec import field
 
-from reconciler.config.names import visible
+from reconciler.config.names import instead, visible
 from reconciler.config.nodes import Document, unread
 from reconciler.config.yaml import LARGEST_FILE, Refusal, Unreadable, check_is_itself, read
 from reconciler.errors import UsageError
-from reconciler.problems import Place, Problem, Redacted
+from reconciler.problems import Place, Problem, Redacted, folded
 
 if TYPE_CHECKING:
     from zoneinfo import ZoneInfo
@@ -67,7 +67,7 @@ def _misnamed(*folders: Path) -> str:
     for folder in folders:
         with suppress(OSError):
             for path in sorted(folder.iterdir()):
-                if path.name.lower() in (SETTINGS_FILE, SETTINGS_FILE.replace("yaml", "yml")):
+                if folded(path.name) in (SETTINGS_FILE, SETTINGS_FILE.replace("yaml", "yml")):
                     return f"; rename {visible(str(path), longest=4096)} to {SETTINGS_FILE}"
     return ""
 
@@ -187,9 +187,9 @@ class WorkspaceFiles(Redacted, frozen=True, eq=False):
     def content(self, path: str) -> bytes:
         """Return the bytes of the file at `path`, which counts from the folder, with `/` between its parts.
 
-        Errors: `Unreadable`, whose refusal does not repeat the path, for a path that leads out of the folder
-        or to something hidden in it, for what cannot be read, for what only stands in for a file, and for
-        more than `LARGEST_FILE` bytes.
+        Errors: `Unreadable`, whose refusal repeats of the path at most what looks like a file that is there,
+        for a path that leads out of the folder or to something hidden in it, for what cannot be read, for
+        what only stands in for a file, and for more than `LARGEST_FILE` bytes.
         """
         if path in self._read:
             return self._read[path]
@@ -198,6 +198,8 @@ class WorkspaceFiles(Redacted, frozen=True, eq=False):
         except (OSError, ValueError) as error:
             why = getattr(error, "strerror", None) or str(error)
             hint = "check the path; it counts from the folder of the workspace"
+            with suppress(OSError, ValueError):
+                hint = self._near(path) or hint
             message = f"the file cannot be read: {why}"
             raise Unreadable(Refusal("unreadable-file", message, hint)) from error
         if len(content) > LARGEST_FILE:
@@ -209,6 +211,16 @@ class WorkspaceFiles(Redacted, frozen=True, eq=False):
             raise Unreadable(Refusal("file-too-large", message, "use fewer or smaller ones"))
         self._read[path] = content
         return content
+
+    def _near(self, path: str) -> str:
+        """Return what to write instead of the first part of a path that is not there, if anything is near."""
+        folder = self.folder.resolve()
+        for part in self._inside(path).relative_to(folder).parts:
+            names = [one.name for one in folder.iterdir() if not one.name.startswith(".")]
+            if part not in names:
+                return instead(part, names)
+            folder /= part
+        return ""
 
     def in_base64(self, path: str) -> str:
         """Return the same in base64: one text, however often a file is named. Errors: as for `content`."""

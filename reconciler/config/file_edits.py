@@ -281,9 +281,9 @@ def _check_known(section: Section, path: str) -> None:
         raise UsageError(f"{visible(path)}: {saying.message}; {saying.hint}")
 
 
-def full_path(section: Section, text: str) -> str:
+def full_path(section: Section, text: str, controls: Collection[str] = ()) -> str:
     """Return the path that a text names: itself, or the only one that ends with it. `UsageError` if none."""
-    known = field_paths(section)
+    known = (*field_paths(section), *controls)
     fitting = [text] if text in known else [path for path in known if path.endswith(f".{text}")]
     if len(fitting) != 1:
         _check_known(section, text)

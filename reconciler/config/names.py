@@ -84,6 +84,13 @@ def meant(name: str, known: Iterable[str]) -> str:
     return instead(name, names) or f"known: {listed(names)}"
 
 
+def meant_key(glob: str, keys: Iterable[str]) -> str:
+    """Return the same for a key, or a glob of keys, with its section or without."""
+    known = sorted(keys)
+    short = [key.partition(".")[2] for key in known]
+    return instead(glob, [*short, *known]) or f"known: {listed(short)}"
+
+
 LONGEST = 60  # characters of a key that is made here; a number that tells it from another one comes on top
 
 # Letters that no decomposition makes plain ones of.

@@ -49,7 +49,7 @@ class CachingReader:
     """A `Reader` that asks another one once, so that several plans see the same; an error is not kept."""
 
     def __init__(self, reader: Reader) -> None:
-        self.read, self.find, self.meant = cache(reader.read), cache(reader.find), reader.meant
+        self.read, self.find, self.meant = cache(reader.read), cache(reader.find), cache(reader.meant)
         self._reader = reader
         self._rows: Sequence[Body] | None = None
 

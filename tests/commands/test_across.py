@@ -146,7 +146,7 @@ def test_the_gravest_end_counts(worlds: Worlds, one: str, two: str, gravest: Exi
 
 
 def test_what_is_wrong_for_all_stops_everything_before_it_begins(worlds: Worlds) -> None:
-    with pytest.raises(UsageError, match="there is no target four; there are"):
+    with pytest.raises(UsageError, match="there is no target four; known: one"):
         worlds.apply("one", "four")
     worlds.write("hello.yaml", "import_configs: {hello: {nmae: Hello}}\n")
     with pytest.raises(FilesInvalid):

@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from reconciler.commands.adopt import Wanted, adopt
+from reconciler.commands.edit import fmt, list_resources, set_fields
+from reconciler.commands.plan import show
+from reconciler.commands.validate import validate
+from reconciler.commands.workspace import Selection
 from reconciler.engine.plan import Consent
-from reconciler.errors import Exit, Refused
+from reconciler.errors import Exit, FilesInvalid, Refused, UsageError
+from reconciler.sandbox import State
 from tests.commands.world import EVERYTHING, SETTINGS, World
 
 NFC, NFD = "Café Lente", "Cafe\u0301 Lente"
@@ -122,3 +129,119 @@ def test_another_account_is_told_with_what_is_near(wanted: str, hint: str, world
         world.applies()
     assert hint in str(refused.value)
     assert world.writes == []
+
+
+def test_a_key_of_before_in_another_case_has_its_history_all_the_same(world: World) -> None:
+    world.write("a.yaml", "import_configs: {spring: {name: Spring, is_reusable: true}}\n")
+    assert world.applies().exit is Exit.DONE
+    moved = "moved: {Spring: summer}\nimport_configs: {summer: {name: Summer, is_reusable: true}}\n"
+    world.write("a.yaml", moved)
+    run = world.plans(json=True)
+    (problem,) = run.document["problems"]
+    assert (problem["code"], problem["line"], problem["column"]) == ("moved-lookalike", 1, 9)
+    assert problem["hint"] == "write import_configs.spring"
+    assert "the journal knows it as id" in blocked(world)["import_configs.summer"]
+    # Another name that only looks like that of before is told apart too.
+    world.write("a.yaml", moved.replace("Spring", "spring").replace("name: Summer", "name: SPRING"))
+    assert 'nothing is named "SPRING"' in blocked(world)["import_configs.summer"]
+    assert 'it is called "Spring" now; they differ only in case' in blocked(world)["import_configs.summer"]
+
+
+@pytest.mark.parametrize(("command", "asked", "message"), [
+    (list_resources, ("wellcome", ()), "no resource or seed is called wellcome; write welcome"),
+    (list_resources, ("import_configs.wellcome", ()), "; write import_configs.welcome"),
+    (list_resources, ("*", ["surve=X"]), "write survey_settings.survey"),
+    (set_fields, ("wellcome", ["first_row=1"]), "no resource is called wellcome; write welcome"),
+    (set_fields, ("welcome", ["surve=X"]), "write survey_settings.survey"),
+    (set_fields, ("welcome", ["undeclard=keep"]), "write undeclared"),
+    (fmt, ([Path("configs/welcom.yaml")],), "no file of the workspace; write configs/welcome.yaml"),
+    (show, ("wellcome",), "nothing declared on target sandbox is called wellcome; write welcome"),
+    (adopt, (Wanted(names=("Welcom",)),), "nothing live on sandbox is named Welcom; write Welcome"),
+    (adopt, (Wanted(names=("welcome",)),), 'write "Welcome", not "welcome"'),
+])  # fmt: skip
+def test_what_is_not_there_is_told_with_what_is_near(
+    command: Callable[..., Exit], asked: tuple[Any, ...], message: str, world: World
+) -> None:
+    world.live({1: {"Name": "Welcome", "IsReusable": True}})
+    world.write("welcome.yaml", "import_configs: {welcome: {name: W, is_reusable: true}}\n")
+    with pytest.raises(UsageError) as wrong:
+        world.ran(command, *asked, EVERYTHING)
+    assert message in str(wrong.value)
+
+
+@pytest.mark.parametrize(("selection", "message"), [
+    (Selection(target="sandbx"), "there is no target sandbx; write sandbox"),
+    (Selection(target="Sandbox"), 'write "sandbox", not "Sandbox"'),
+    (Selection(only=("wellcome",)), "is called wellcome; write welcome"),
+    (Selection(exclude=("nothing",)), "is called nothing; known: welcome"),
+])  # fmt: skip
+def test_a_selection_that_names_nothing_says_what_is_near(
+    selection: Selection, message: str, world: World
+) -> None:
+    world.write("welcome.yaml", "import_configs: {welcome: {name: W, is_reusable: true}}\n")
+    with pytest.raises(UsageError) as wrong:
+        world.plans(selection=selection)
+    assert message in str(wrong.value)
+    with pytest.raises(UsageError, match=r"a whole key: write import_configs\.welcome"):
+        world.plans(Consent(recreate=frozenset({"import_configs.wellcome"})))
+
+
+def test_set_and_where_take_the_same_words(world: World) -> None:
+    world.write("a.yaml", "import_configs:\n  a:\n    name: A\n    is_reusable: true\n")
+    world.ran(set_fields, "a", ["survey=One", "targets.sandbox.invitation_delay_in_days=3"], EVERYTHING)
+    text = (world.folder / "configs/a.yaml").read_text("utf-8")
+    assert "survey_settings:\n      survey: One\n" in text
+    for where in ("survey=One", "survey_settings.survey=One", "invitation_delay_in_days=3"):
+        run = world.ran(list_resources, "*", [where], EVERYTHING, json=True)
+        assert [one["key"] for one in run.document["resources"]] == ["import_configs.a"]
+
+
+SEED = """
+customer_seeds:
+  s:
+    targets: [sandbox]
+    is_test: true
+    end_date: +21d
+    notification_email_addresses: [qa@example.com]
+    %s
+"""
+WITH_TENANT = SETTINGS + '    expoints: {url: "sandbox:", allowed_recipients: ["*@example.com"]}\n'
+ANSWER = "customers: [{email: a@example.com, answers: [{base_question_id: 1, file_answers: [{file: %s}]}]}]"
+
+
+@pytest.mark.parametrize(("said", "there", "hint"), [
+    ("customers_from: people.csv", "People.csv", 'write "People.csv", not "people.csv"'),
+    (f"customers_from: {NFC}.csv", f"{NFD}.csv", r'write "Cafe\u0301 Lente.csv", not "Café Lente.csv"'),
+    ("customers_from: tables/people.csv", "Tables/people.csv", 'write "Tables", not "tables"'),
+    ("customers_from: peple.csv", "people.csv", "write people.csv"),
+    ("customers_from: people.csv", "zebra.csv", "check the path"),
+    (ANSWER % "Letter.pdf", "letter.pdf", 'write "letter.pdf", not "Letter.pdf"'),
+])  # fmt: skip
+def test_a_file_that_is_not_there_is_told_with_what_is_near(
+    said: str, there: str, hint: str, world: World
+) -> None:
+    world.write("reconciler.yaml", WITH_TENANT)
+    world.write("seed.yaml", SEED % said)
+    world.write(there, "email\na@example.com\n")
+    with pytest.raises(FilesInvalid) as refused:
+        world.ran(validate, EVERYTHING)
+    assert [hint in problem.hint for problem in refused.value.problems] == [True]
+
+
+DATA = "{Gender_customer: V, First_name_customer: Jo, Family_name_customer: Do, %s: U}"
+
+
+@pytest.mark.parametrize(("column", "message"), [
+    ('"Business\\_Unit"', r'no column Business\xa0Unit; write "Business Unit", not "Business\xa0Unit"'),
+    ("business unit", 'write "Business Unit", not "business unit"'),
+    ('"Business Unit "', r'write "Business Unit", not "Business Unit\x20"'),
+    ("Busines Unit", "the tenant has no column Busines Unit; write Business Unit ("),
+])  # fmt: skip
+def test_a_column_that_is_not_there_is_told_with_what_is_near(
+    column: str, message: str, world: World
+) -> None:
+    world.write("reconciler.yaml", WITH_TENANT)
+    world.state = State(":memory:")
+    world.write("seed.yaml", SEED % f"customers: [{{email: a@example.com, data: {DATA % column}}}]")
+    (seed,) = world.plans(json=True).document["seeds"]
+    assert message in seed["reasons"][0]["message"]
