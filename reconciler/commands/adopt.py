@@ -18,6 +18,7 @@ from reconciler.commands.edit import edited, edits_of, finish
 from reconciler.commands.environment import Environment
 from reconciler.commands.journal import remembered
 from reconciler.commands.plan import LiveSnapshot, read_live
+from reconciler.commands.runs import NO_WAIT, open_run
 from reconciler.commands.session import Session, open_session
 from reconciler.commands.workspace import Selection
 from reconciler.config.adopting import Exporter, is_one_line, merge
@@ -28,11 +29,20 @@ from reconciler.config.names import instead, keys_for, meant, visible
 from reconciler.config.resources import Named, Resource
 from reconciler.engine.body import written
 from reconciler.engine.change import Change, Plan
-from reconciler.engine.classify import FieldClass, FieldView
+from reconciler.engine.classify import FieldClass, FieldView, desired
 from reconciler.engine.inventory import Listing, name_of
-from reconciler.engine.kind import Declared, Given, Live
+from reconciler.engine.kind import Declared, Given, Live, digest_of
 from reconciler.engine.plan import Consent
-from reconciler.errors import BadAnswer, Declined, Exit, Forbidden, NotFound, UsageError
+from reconciler.errors import (
+    BadAnswer,
+    Declined,
+    Exit,
+    Forbidden,
+    NotFound,
+    ReconcilerError,
+    UsageError,
+)
+from reconciler.journal.entries import ADOPT, Intent
 from reconciler.problems import Place
 from reconciler.render.listing import (
     Adopted,
@@ -84,7 +94,9 @@ class _Names(Struct):
 
 def _exporter(snapshot: LiveSnapshot, console: Console) -> Exporter:
     names = _Names(snapshot.session, console)
-    return Exporter(SECTION, snapshot.account, names.name_of, names.id_of)
+    session = snapshot.session
+    undeclared, ignored = session.target.undeclared, session.workspace.settings.ignore_warnings
+    return Exporter(SECTION, snapshot.account, names.name_of, names.id_of, undeclared, ignored)
 
 
 def _every_change(plan: Plan) -> Iterator[Change]:
@@ -113,30 +125,60 @@ def adopt(
     """
     if not (wanted.everything or wanted.ids or wanted.names):
         raise UsageError("say what to adopt: --all, --id N or --name GLOB; or --update, for what is declared")
-    with open_session(selection, environment) as session, remembered(session, console) as memory:
-        declared = [one for one in session.declared if not one.hidden]
-        asked = [Declared("", Place("", 1, 1), id=id) for id in wanted.ids]
-        listing = Listing.EVERYTHING if wanted.everything or wanted.names else Listing.DECLARED
-        snapshot = read_live(session, [*declared, *asked], memory, _EVERYTHING, listing, console)
-        plan = snapshot.plan_of(declared)
-        known = [(one.id, one.key) for one in plan.unchanged]
-        known += [(change.id, change.key) for change in _every_change(plan)]
-        managed = {id: key for id, key in known if id is not None}
-        files = edits_of(session.workspace, environment)
-        adoption = _Adoption(wanted, snapshot, _exporter(snapshot, console), files, environment.folder)
-        adopted = adoption.write(_chosen(wanted, snapshot, plan, managed))
-        edits, after = edited(session.workspace, files, environment)
-        _check_others(session, after.declared)
-        keys = {one.key for one in adopted}
-        now = [one for one in after.declared[session.target.name] if one.key in keys]
-        left = snapshot.plan_of(now)
-    text = adopted_text(adopted, len(edits), len(managed), writes=not diff, paint=console.paint)
-    document = adopted_document(adopted) | {"problems": [*map(problem_document, after.warnings)]}
-    finish(session.workspace, edits, console, text, document, diff=diff)
+    with open_session(selection, environment) as session:
+        with remembered(session, console) as memory:
+            declared = [one for one in session.declared if not one.hidden]
+            asked = [Declared("", Place("", 1, 1), id=id) for id in wanted.ids]
+            listing = Listing.EVERYTHING if wanted.everything or wanted.names else Listing.DECLARED
+            snapshot = read_live(session, [*declared, *asked], memory, _EVERYTHING, listing, console)
+            plan = snapshot.plan_of(declared)
+            known = [(one.id, one.key) for one in plan.unchanged]
+            known += [(change.id, change.key) for change in _every_change(plan)]
+            managed = {id: key for id, key in known if id is not None}
+            files = edits_of(session.workspace, environment)
+            adoption = _Adoption(wanted, snapshot, _exporter(snapshot, console), files, environment.folder)
+            adopted = adoption.write(_chosen(wanted, snapshot, plan, managed))
+            edits, after = edited(session.workspace, files, environment)
+            _check_others(session, after.declared)
+            keys = {one.key for one in adopted}
+            now = [one for one in after.declared[session.target.name] if one.key in keys]
+            left = snapshot.plan_of(now)
+        text = adopted_text(adopted, len(edits), len(managed), writes=not diff, paint=console.paint)
+        document = adopted_document(adopted) | {"problems": [*map(problem_document, after.warnings)]}
+        finish(session.workspace, edits, console, text, document, diff=diff)
+        if not diff:
+            _write_down("adopt", snapshot, left, now, console)
     console.problems(after.warnings)
     if left.changes or left.blocked:
         console.say(left_text(left))
     return Exit.DONE
+
+
+def _write_down(
+    command: str, snapshot: LiveSnapshot, plan: Plan, declared: Sequence[Declared], console: Console
+) -> None:
+    """Write down in the journal what is live as it is declared now, so that later edits are told apart.
+
+    The files are written already, so what stands in the way of that is a warning.
+    """
+    session, by_key = snapshot.session, {one.key: one for one in declared}
+    agreed = []
+    for one in plan.unchanged:
+        live = snapshot.inventory.by_id.get(one.id or 0)
+        if live is not None:
+            sent = desired(session.kind, by_key[one.key], one.fields, live.body)
+            agreed.append(Intent(session.account, one.key, ADOPT, live.id, digest_of(sent), live.body, sent))
+    if not agreed or snapshot.memory.trouble is not None:
+        return
+    try:
+        with open_run(session, command, NO_WAIT, console) as run:
+            run.journal.agree(run.number, agreed)
+            run.exit, run.counts = Exit.DONE, {"adopted": len(agreed)}
+    except ReconcilerError as error:
+        reason = str(error).rstrip(".")
+        console.warn(
+            f"{reason}. The files are written; plans cannot tell yet which side of them changes later"
+        )
 
 
 def _chosen(wanted: Wanted, snapshot: LiveSnapshot, plan: Plan, managed: Mapping[int, str]) -> list[Live]:
@@ -157,16 +199,18 @@ def _chosen(wanted: Wanted, snapshot: LiveSnapshot, plan: Plan, managed: Mapping
             raise UsageError(f"id {id} is declared already, as {managed[id]}; to bring it in, use --update")
         if id not in free:
             raise UsageError(f"id {id} has the name of something declared without an id; write the id there")
+    chosen = {*free} if wanted.everything else {*wanted.ids}
     for glob in wanted.names:
-        if not any(fnmatchcase(live.name, glob) for live in inventory.listed):
-            hint = instead(glob, [live.name for live in inventory.listed])
-            raise UsageError(f"nothing live on {target} is named {visible(glob)}{hint and f'; {hint}'}")
-
-    def is_wanted(live: Live) -> bool:
-        is_named = any(fnmatchcase(live.name, glob) for glob in wanted.names)
-        return wanted.everything or live.id in wanted.ids or is_named
-
-    return [live for live in free.values() if is_wanted(live)]
+        # A name that is live is that one, whatever it would match as a glob.
+        named = [live for live in inventory.listed if live.name == glob]
+        named = named or [live for live in inventory.listed if fnmatchcase(live.name, glob)]
+        if not named:
+            hints = [instead(glob, [live.name for live in inventory.listed])]
+            hints += ["in a glob [[], [*] and [?] stand for the characters"] if {*glob} & {*"[*?"} else []
+            named_so = f"nothing live on {target} is named {visible(glob)}"
+            raise UsageError("; ".join(filter(None, [named_so, *hints])))
+        chosen |= {live.id for live in named}
+    return [free[id] for id in sorted(free) if id in chosen]
 
 
 def _check_others(session: Session, after: Mapping[str, Sequence[Declared]]) -> None:
@@ -265,24 +309,30 @@ def adopt_update(
     Where a resource lives on several targets, or a preset speaks, the block of this target says it, so that
     nothing else changes. What is not declared stays so. Errors: `NotEdited`.
     """
-    with open_session(selection, environment) as session, remembered(session, console) as memory:
-        declared = [one for one in session.declared if not one.hidden]
-        snapshot = read_live(session, declared, memory, _EVERYTHING, Listing.DECLARED, console)
-        exporter, plan = _exporter(snapshot, console), snapshot.plan_of(declared)
-        files = edits_of(session.workspace, environment)
-        resources = session.workspace.resources
-        brought: list[Brought] = []
-        for change in _every_change(plan):
-            editor = ResourceEditor(files, SECTION, resources[change.key], session.workspace.targets)
-            brought += [
-                _bring(editor, exporter, session.target.name, view, change.live)
-                for view in change.differing
-                if view.cls is FieldClass.SET and change.live
-            ]
-        edits, after = edited(session.workspace, files, environment)
-    text = brought_text(brought, len(edits), writes=not diff, paint=console.paint)
-    document = brought_document(brought) | {"problems": [*map(problem_document, after.warnings)]}
-    finish(session.workspace, edits, console, text, document, diff=diff)
+    with open_session(selection, environment) as session:
+        with remembered(session, console) as memory:
+            declared = [one for one in session.declared if not one.hidden]
+            snapshot = read_live(session, declared, memory, _EVERYTHING, Listing.DECLARED, console)
+            exporter, plan = _exporter(snapshot, console), snapshot.plan_of(declared)
+            files = edits_of(session.workspace, environment)
+            resources = session.workspace.resources
+            brought: list[Brought] = []
+            for change in _every_change(plan):
+                editor = ResourceEditor(files, SECTION, resources[change.key], session.workspace.targets)
+                brought += [
+                    _bring(editor, exporter, session.target.name, view, change.live)
+                    for view in change.differing
+                    if view.cls is FieldClass.SET and change.live
+                ]
+            edits, after = edited(session.workspace, files, environment)
+            keys = {one.key for one in brought if not one.reason}
+            now = [one for one in after.declared[session.target.name] if one.key in keys]
+            left = snapshot.plan_of(now)
+        text = brought_text(brought, len(edits), writes=not diff, paint=console.paint)
+        document = brought_document(brought) | {"problems": [*map(problem_document, after.warnings)]}
+        finish(session.workspace, edits, console, text, document, diff=diff)
+        if not diff:
+            _write_down("adopt --update", snapshot, left, now, console)
     console.problems(after.warnings)
     resets = sum(len(change.resets) for change in _every_change(plan))
     if resets:

@@ -22,7 +22,7 @@ from reconciler.engine.inventory import Listing
 from reconciler.engine.plan import Consent
 from reconciler.errors import Exit, Refused
 from reconciler.expoints.planning import SeedsPlan
-from reconciler.journal.entries import MAY_BE_DONE, Run, shown_accounts
+from reconciler.journal.entries import ADOPT, MAY_BE_DONE, Run, shown_accounts
 from reconciler.render.json import report_document
 from reconciler.render.report import TargetReport
 from reconciler.render.text import plan_text, report_text
@@ -68,7 +68,8 @@ def _plan_back(
     if memory.trouble is not None:
         raise memory.trouble
     run = the_run(memory.past, number)
-    operations = [o for o in memory.past.operations(number) if o.intent.account == session.account]
+    made_here = (o for o in memory.past.operations(number) if o.intent.account == session.account)
+    operations = [o for o in made_here if o.intent.action != ADOPT]
     if session.account not in run.start.accounts:
         accounts = ", ".join(shown_accounts(run.start.accounts))
         raise Refused(
@@ -97,7 +98,8 @@ def _plan_back(
     ]
     made = read_live(session, declared, memory, consent, Listing.DECLARED, console).plan_as_is()
     latest = memory.past.latest(session.account)
-    later = [o.intent.key for o in changed if (last := latest.get(o.intent.key)) and last.run > number]
+    written = {key: last.run for key, last in latest.items() if last.intent.action != ADOPT}
+    later = [o.intent.key for o in changed if written.get(o.intent.key, 0) > number]
     return replace(made, unmanaged=()), list(_notes(run, [o.intent.key for o in nameless], later))
 
 

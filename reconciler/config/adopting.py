@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 
 from msgspec import Struct
 
@@ -10,15 +10,29 @@ from reconciler.config.discovery import TARGETS
 from reconciler.config.edits import REMOVE, Edits, Put
 from reconciler.config.edits import Path as KeyPath
 from reconciler.config.file_edits import ResourceEditor, fits, with_meaning
-from reconciler.config.names import CONTROL, LINE_BREAK, visible
+from reconciler.config.names import CONTROL, LINE_BREAK, LONGEST_NAME, visible
 from reconciler.config.resources import Decisions, Named, Section
 from reconciler.engine.body import compared, value_at, written
 from reconciler.engine.classify import AccountProfile
-from reconciler.engine.kind import Body, Field, Given, Json, Live, Policy, Reference
+from reconciler.engine.kind import (
+    Body,
+    Declared,
+    Field,
+    Given,
+    Json,
+    Live,
+    Origin,
+    Policy,
+    Reference,
+    Ruling,
+)
+from reconciler.problems import Place, Severity
 
 NameOf = Callable[[Named, int], tuple[str | None, str]]
 """Turns an id into its name, if no other has that, and into a comment to write beside the id otherwise."""
 Find = Callable[[Named, str], "int | None"]  # turns a name into its id, `None` where it is not exactly one
+
+_NOWHERE = Origin("", Place("", 1, 1))  # of what is in no file yet
 
 
 class Exporter(Struct, frozen=True):
@@ -28,26 +42,53 @@ class Exporter(Struct, frozen=True):
     account: AccountProfile
     name_of: NameOf
     find: Find
+    undeclared: Policy  # what becomes of a field of which nothing is said
+    ignored: Collection[str] = ()  # the codes of warnings that are switched off
 
-    def export(self, body: Body, below: Decisions, *, is_twin: bool = False) -> Edits:
+    def export(
+        self, body: Body, below: Decisions, before: Decisions | None = None, *, is_twin: bool = False
+    ) -> Edits:
         """Return what has to be said of a live resource over what weaker levels say of it already.
 
-        What the files cannot hold is kept, and so is the name of a twin, which another resource declares.
+        These said `before` what is warned of anyway: the same, unless something of them moves away.
+        What the files cannot hold, or would warn of, is kept with the reason, and so is the name of a twin,
+        which another resource declares.
         """
         name_field = self.section.kind.name_field if is_twin else ""
-        values: dict[KeyPath, Put] = {}
-        keep: list[str] = []
+        keep: dict[str, str] = {}  # path → why
+        said: list[Field] = []
         for one in self.section.kind.fields:
-            if one.path != name_field and not self.has_to_be_said(one, body, below):
+            if one.path == name_field:
+                keep[one.path] = "another one has the same name"
+            elif not self.has_to_be_said(one, body, below):
                 continue
-            value = self.value(one, body)
-            if one.path == name_field or one.fills_itself or not self.can_hold(one, value):
-                keep.append(one.path)
+            elif one.fills_itself or not self.can_hold(one, self.value(one, body)):
+                keep[one.path] = "live values that these files cannot hold"
             else:
-                path, put = self.put(one, value)
-                values[tuple(path.split("."))] = put
-        why = "another one has the same name" if is_twin else "live values that these files cannot hold"
-        return {**values, ("keep",): Put(list(keep), why)} if keep else values
+                said.append(one)
+        own = {one.path: Given(self.value(one, body), _NOWHERE) for one in said}
+        known = self._warnings(below if before is None else before)
+        while warnings := self._warnings({**below, **own}, keep).items() - known.items():
+            keep |= {path: message.partition(";")[0] for path, message in warnings}
+            own = {path: one for path, one in own.items() if path not in keep}
+        said = [one for one in said if one.path in own]
+        values: dict[KeyPath, Put] = {}
+        for one in said:
+            path, put = self.put(one, self.value(one, body))
+            values[tuple(path.split("."))] = put
+        kept = [one.path for one in self.section.kind.fields if one.path in keep]
+        reasons = tuple(visible(keep[path], LONGEST_NAME) for path in kept)
+        return {**values, ("keep",): Put(list(kept), reasons=reasons)} if kept else values
+
+    def _warnings(self, decisions: Decisions, keep: Collection[str] = ()) -> dict[str, str]:
+        """Return the fields that would be warned of, and why, with these decisions but for what is kept."""
+        decisions = {**decisions, **{path: Ruling(Policy.KEEP, _NOWHERE, own=True) for path in keep}}
+        given = {path: one for path, one in decisions.items() if isinstance(one, Given)}
+        rulings = {path: one for path, one in decisions.items() if isinstance(one, Ruling)}
+        declared = Declared("", _NOWHERE.place, 1, given=given, rulings=rulings, undeclared=self.undeclared)
+        found = [one for one in self.section.check(declared) if one.code not in self.ignored]
+        warnings = (one for one in found if one.severity is Severity.WARNING and one.path in given)
+        return {one.path: one.message for one in warnings}
 
     def value(self, one: Field, body: Body) -> Json:
         """Return the live value of a field as the files write it, with an explicit false or 0."""
@@ -137,7 +178,7 @@ def merge(editor: ResourceEditor, exporter: Exporter, target: str, live: Live) -
         if names == {place[-1] for place in moved.values() if place[:-1] == group}:
             editor.edit(group, REMOVE)
     below = {path: one for path, one in shared.items() if path not in moved}
-    for path, put in exporter.export(live.body, below).items():
+    for path, put in exporter.export(live.body, below, shared).items():
         editor.edit(path, put, target=target)
 
 

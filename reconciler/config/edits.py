@@ -42,7 +42,8 @@ class Put(Struct, frozen=True):
     """Sets a value, in place of any other; a value that is the same already stays as it is written.
 
     `comment` is written behind it, where it stands on a line of its own; a comment that is there already is
-    replaced only if it is one of `outdated`. `instead_of` is another key, whose place it takes.
+    replaced only if it is one of `outdated`. `instead_of` is another key, whose place it takes. `reasons` are
+    for the items of a new list: behind each, or one that is the same for all behind the list.
     """
 
     value: Json
@@ -50,6 +51,7 @@ class Put(Struct, frozen=True):
     outdated: frozenset[str] = frozenset()
     instead_of: str = ""
     is_removal: bool = False
+    reasons: tuple[str, ...] = ()
 
 
 REMOVE = Put(None, is_removal=True)  # removes a key and its value, if they are there
@@ -79,7 +81,8 @@ def edit(content: bytes, file: str, edits: Edits, ranks: Ranks = lambda _: ()) -
     wanted = _mapping_of(document.top.value)
     for path, put in edits.items():
         wanted = _applied(wanted, path, put)
-    cutter = _Cutter(Layout(content.decode("utf-8-sig")), document, edits, ranks)
+    explained = {path[:end] for path, put in edits.items() if put.reasons for end in range(len(path) + 1)}
+    cutter = _Cutter(Layout(content.decode("utf-8-sig")), document, edits, ranks, explained)
     cutter.mapping(document.top, wanted, ())
     if cutter.problems:
         raise NotEdited(cutter.problems)
@@ -134,6 +137,7 @@ class _Cutter(Struct):
     document: Document
     edits: Edits
     ranks: Ranks
+    explained: Collection[Path]  # where an edit has reasons, which need lines, and what that stands in
     cuts: list[Splice] = field(default_factory=list)
     problems: list[Problem] = field(default_factory=list)
 
@@ -385,13 +389,16 @@ class _Cutter(Struct):
         start, step = f"{' ' * indent}{scalar(here[-1])}:", self._step()
         if isinstance(value, dict) and not is_value and not self._is_value(here, value):
             return [start, *self._entries(value, here, indent + step)]
-        comment = self.edits[here].comment if here in self.edits else ""
+        put = self.edits.get(here, REMOVE)
+        reasons = put.reasons if len({*put.reasons}) > 1 else ()
+        comment = put.comment or "".join(put.reasons[:1] if not reasons else ())
         line, behind = f"{start} {inline(value)}", f"  # {comment}" if comment else ""
-        if not value or not isinstance(value, list | dict) or len(line) <= WIDTH:
+        has_reasons = reasons or (isinstance(value, dict) and here in self.explained)
+        if not isinstance(value, list | dict) or not (has_reasons or len(line + behind) > WIDTH):
             return [line + behind]
         lines = [start + behind]
         if isinstance(value, list):
-            return [*lines, *_items(value, indent + step)]
+            return [*lines, *_items(value, indent + step, reasons)]
         for name, inner in value.items():
             lines += self._entry_lines((*here, name), inner, indent + step, is_value=True)
         return lines
@@ -454,13 +461,14 @@ class _Cutter(Struct):
         """Tell whether a flow mapping in one line has no room for what comes, so that it is unfolded."""
         own = {name_of(entry) for entry in mapping.written}
         fresh = {name: value for name, value in wanted.items() if name not in own}
-        if not fresh or self.layout.is_broken(mapping.start, mapping.end):
+        if self.layout.is_broken(mapping.start, mapping.end):
             return False
         if any(isinstance(inner, Alias) or inner.anchor for inner in nodes_of(mapping)):
             return False
-        if not mapping.written and len(here) <= _FIELDS:
+        if here in self.explained or (not mapping.written and len(here) <= _FIELDS):
             return True
-        return self.layout.column(mapping.end) + len(inline(fresh)) > WIDTH
+        end, longer = self.layout.column(mapping.end), len(inline(dict(wanted))) - len(inline(mapping.value))
+        return bool(fresh or end <= WIDTH) and end + longer > WIDTH
 
     def _unfolded(self, entry: Entry, mapping: nodes.Mapping, wanted: Mapping[str, Json], here: Path) -> None:
         """Write a flow mapping as a block, what is not edited as it stood."""
@@ -471,9 +479,10 @@ class _Cutter(Struct):
         self._insert(self.layout.line_end(mapping.end), lines, mapping.end)
 
 
-def _items(value: Iterable[Json], indent: int) -> list[str]:
-    """Return one line an item of a list, each without its line break."""
-    return [f"{' ' * indent}- {inline(item)}" for item in value]
+def _items(value: Sequence[Json], indent: int, reasons: Sequence[str] = ()) -> list[str]:
+    """Return one line an item of a list, each without its line break, with its reason where there are any."""
+    behind = [f"  # {reason}" for reason in reasons] or [""] * len(value)
+    return [f"{' ' * indent}- {inline(item)}{why}" for item, why in zip(value, behind, strict=True)]
 
 
 # The order of keys

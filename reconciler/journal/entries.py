@@ -26,6 +26,7 @@ Value = TypeVar("Value")
 FORMAT = 5  # of a journal that this program reads and writes; those before were other files
 
 ACCOUNT_SEPARATOR = "#"  # between the host of an account and what tells it from others there
+ADOPT = "adopt"  # the action of an intent that says what was live as it is declared; nothing was sent
 RESULTS = ("applied", "failed", "stale", "skipped", "in doubt")
 MAY_BE_DONE, SURELY_NOT_DONE = ("applied", "in doubt"), ("failed", "stale", "skipped")
 """How a write ends that may have been carried out, as may one without an end; and how the others end."""
@@ -50,7 +51,7 @@ Word = Annotated[str, Meta(pattern=r"^[a-z][a-z _-]{0,40}\Z")]
 Hash = Annotated[str, Meta(pattern=r"^[0-9a-f]{32}\Z")]  # stands for personal text, keyed for each journal
 Digest = Annotated[str, Meta(pattern=r"^[0-9a-f]{64}\Z")]
 Fingerprint = Annotated[str, Meta(pattern=r"^(?:[0-9a-f]{64})?\Z")]
-Action = Annotated[str, Meta(pattern=r"^(?:create|update|delete)\Z")]
+Action = Annotated[str, Meta(pattern=r"^(?:create|update|delete|adopt)\Z")]
 Result = Annotated[str, Meta(pattern=r"^(?:applied|failed|stale|skipped|in doubt)\Z")]
 Json: TypeAlias = bool | int | float | str | list[Any] | dict[str, Any] | None
 Body: TypeAlias = Mapping[str, Any]  # a whole object of an API, as JSON has it
@@ -240,7 +241,7 @@ class RunEnded(_Model, frozen=True, tag_field="what", tag="run end"):
 
 
 class WriteBegan(_Model, frozen=True, tag_field="what", tag="operation"):
-    """A write is about to be made. The bodies of the intent are kept beside the entry."""
+    """A write is about to be made; one that adopts has ended. The bodies are kept beside the entry."""
 
     number: Number
     run: Number

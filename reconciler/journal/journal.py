@@ -154,7 +154,9 @@ class ReadOnlyJournal:
                 what, (began, ended) = f"a body of write {one.number}", state.places[one.number]
                 before, body = read(_BEFORE_AND_SENT, texts.get(began), what)
                 ending = one.ending
-                if ending is not None:
+                if ending is not None and not ended:
+                    ending = replace(ending, after=before)
+                elif ending is not None:
                     (after,) = read(_READ_BACK, texts.get(ended), what)
                     ending = replace(ending, after=after)
                 made.append(replace(one, intent=replace(one.intent, before=before, body=body), ending=ending))
@@ -271,6 +273,13 @@ class Journal(ReadOnlyJournal):
         Raises `Refused` if the run does not hold the account, or no longer: it was found dead.
         """
         return self._write(lambda state, _: rules.begin_operation(state, run, in_writing(intent)))
+
+    def agree(self, run: int, intents: Sequence[Intent]) -> None:
+        """Write down, all at once, what is live as it is declared: nothing was sent.
+
+        Raises `Refused` as for the beginning of a write.
+        """
+        self._write(lambda state, _: rules.agree(state, run, [*map(in_writing, intents)]))
 
     def end_operation(self, operation: int, ending: Ending) -> None:
         """Write down how a write ended, even where another run has ended this one.

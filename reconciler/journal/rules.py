@@ -18,6 +18,7 @@ from msgspec.structs import replace
 
 from reconciler.errors import Exit, Held, Refused
 from reconciler.journal.entries import (
+    ADOPT,
     DIED,
     FOUND_BY_NAME,
     MAY_BE_DONE,
@@ -141,7 +142,9 @@ class JournalState(Struct):
             case WriteBegan():
                 self._heard_of(fact.run, at, fact.intent.account)
                 self.last_write = _next(self.last_write, fact.number)
-                self.writes[fact.number] = Operation(fact.number, fact.run, fact.intent, at)
+                is_adopted = fact.intent.action == ADOPT
+                ending = Ending("applied", "live as declared", fact.intent.id) if is_adopted else None
+                self.writes[fact.number] = Operation(fact.number, fact.run, fact.intent, at, ending)
                 self.places[fact.number] = (n, 0)
             case WriteEnded():
                 self._take_end(n, at, fact)
@@ -292,6 +295,13 @@ def begin_operation(state: JournalState, run: int, intent: Intent) -> Decision[i
     return number, [WriteBegan(number, run, intent)]
 
 
+def agree(state: JournalState, run: int, intents: Sequence[Intent]) -> Decision[None]:
+    """Decide on what was found to be live as it is declared. Raises `Refused` as for a write."""
+    for account in {intent.account for intent in intents}:
+        _check_holds(state, run, account)
+    return None, [WriteBegan(number, run, one) for number, one in enumerate(intents, state.last_write + 1)]
+
+
 def end_operation(state: JournalState, operation: int, ending: Ending) -> Decision[None]:
     """Decide on the end of a write. Raises `LookupError` for an unknown one."""
     if operation not in state.writes:
@@ -434,11 +444,14 @@ def record_of(state: JournalState, run: Run) -> RunRecord:
     operations = tuple(one for one in state.writes.values() if one.run == run.number)
     counts: dict[str, int] = {}
     if run.counts or operations:
+        adopted = sum(one.intent.action == ADOPT for one in operations)
         ends = Counter(one.ending.result if one.ending else "in doubt" for one in operations)
+        ends["applied"] -= adopted
         if run.is_open:
             ends["in doubt"] -= sum(one.ending is None for one in operations)
         said = {result: run.counts.get(result, 0) for result in SURELY_NOT_DONE}
         counts = {result: max(ends[result], said.get(result, 0)) for result in RESULTS}
+        counts |= {"adopted": adopted} if adopted else {}
     if "sent" in run.counts:
         counts["sent"] = 0
     mail = tuple(_mail_of(state, run))

@@ -10,6 +10,7 @@ from zoneinfo import ZoneInfo
 
 from reconciler.engine.body import Absent, compared, value_at, written
 from reconciler.journal.entries import (
+    ADOPT,
     DIED,
     RESULTS,
     DeliveryState,
@@ -47,7 +48,8 @@ _MAIL = {
     DeliveryState.IN_DOUBT: ("?", "doubt"),
 }
 """The symbol of what became of a batch, and how `Paint` calls its style."""
-_SYMBOLS = {"create": "+", "update": "~", "delete": "-"}
+_SYMBOLS = {"create": "+", "update": "~", "delete": "-", ADOPT: "="}
+_CHANGES = ("adopted", *RESULTS)  # what of the counts of a run is of resources
 _LONGEST_COMMAND = 40  # characters of a command in a list
 
 
@@ -75,11 +77,11 @@ def _end(run: Run, now: float) -> str:
     found = counts.pop("changes resolved", 0)
     changes = ", ".join(
         [
-            *(f"{number} {what}" for what, number in counts.items() if what in RESULTS),
+            *(f"{number} {what}" for what, number in counts.items() if what in _CHANGES),
             *([f"{counted(found, 'change')} of earlier runs resolved"] if found else []),
         ]
     )
-    mail = {what.removeprefix("customers "): n for what, n in counts.items() if what not in RESULTS}
+    mail = {what.removeprefix("customers "): n for what, n in counts.items() if what not in _CHANGES}
     customers = ", ".join(
         f"{number} {what}" if place else f"{counted(number, 'customer')} {what}"
         for place, (what, number) in enumerate(mail.items())
@@ -115,8 +117,10 @@ def run_text(
         id = ending.id if ending and ending.id is not None else intent.id
         result = harmless(ending.result) if ending else f"in doubt: {DIED}"
         reason = f"  {harmless(ending.reason)}" if ending and ending.reason else ""
+        if intent.action == ADOPT:
+            result, reason = reason.strip(), ""
         what = f"{intent.action}{'' if id is None else f' id {id}'}"
-        symbol = getattr(paint, intent.action)(_SYMBOLS[intent.action])
+        symbol = getattr(paint, intent.action, paint.kept)(_SYMBOLS[intent.action])
         title = f"{symbol} {paint.strong(harmless(intent.key))}  {what}: {result}{reason}"
         blocks.append("\n".join([title, *_field_lines(operation, kinds, paint)]))
     blocks += ["\n".join(_mail_lines(one, paint)) for one in record.mail]

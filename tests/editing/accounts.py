@@ -136,12 +136,22 @@ class Accounts:
 
     def assert_nothing_to_do(self, target: str, unchanged: int) -> None:
         """Plan a target, and validate the files."""
-        screen = Screen()
-        console, options = screen.console(self.clock, as_json=True), PlanOptions(detailed_exitcode=True)
-        assert plan(Selection(target=target), options, console, self.environment) is Exit.DONE
-        document = screen.document
+        document = self.planned(target)
         assert document["changes"] == document["blocked"] == document["unmanaged"] == []
         assert document["summary"]["unchanged"] == unchanged
+        assert {problem["severity"] for problem in self.problems()} <= {"warning"}
+
+    def planned(self, target: str) -> Any:
+        screen = Screen()
+        plan(
+            Selection(target=target),
+            PlanOptions(),
+            screen.console(self.clock, as_json=True),
+            self.environment,
+        )
+        return screen.document
+
+    def problems(self) -> Any:
         screen = Screen()
         assert validate(Selection(), screen.console(self.clock, as_json=True), self.environment) is Exit.DONE
-        assert {problem["severity"] for problem in screen.document["problems"]} <= {"warning"}
+        return screen.document["problems"]

@@ -13,8 +13,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from reconciler.commands.adopt import Wanted, adopt
+from reconciler.commands.edit import fmt
+from reconciler.commands.history import Filter, history, history_show
+from reconciler.commands.restore import restore
 from reconciler.commands.workspace import Selection
-from reconciler.errors import FilesInvalid, NotEdited, UsageError
+from reconciler.errors import Exit, FilesInvalid, NotEdited, Refused, UsageError
 from reconciler.sandbox import Fault, Variants, create_app
 from tests.commands.world import Screen
 from tests.editing.accounts import HALF, NAMES, Accounts, Members, configs
@@ -122,14 +125,14 @@ def test_with_a_preset_only_what_differs_from_it_is_written(accounts: Accounts) 
 
 def test_another_account_adds_its_target_to_what_has_the_same_name(accounts: Accounts) -> None:
     accounts.adopt("one", ids=(1,))
-    accounts.change("two", 11, DateFormat="dd/MM", EmailIsRequired=True, UpdateTypeId=2)
+    accounts.change("two", 11, DateFormat="dd/MM/yyyy", EmailIsRequired=True, UpdateTypeId=2)
     out = accounts.adopt("two").out
     assert out.startswith("~ import_configs.welcome-all  id 11")
     own = ADOPTED.replace("    email_is_required: false\n", "").replace(f"    {MEANT}\n", "")
     assert accounts.read("import_configs.yaml") == own.replace(
         "one: {id: 1}\n",
         "one: {id: 1, email_is_required: false, update_type_id: 1}\n"
-        "      two: {id: 11, email_is_required: true, date_format: dd/MM, update_type_id: 2}\n",
+        "      two: {id: 11, email_is_required: true, date_format: dd/MM/yyyy, update_type_id: 2}\n",
     )
     accounts.assert_nothing_to_do("two", 1)
 
@@ -175,6 +178,101 @@ def test_what_cannot_be_is_refused_and_nothing_is_written(
 ) -> None:
     assert words in refusal(accounts, **wanted)
     assert [path.name for path in (accounts.folder / "configs").iterdir()] == ["reconciler.yaml"]
+
+
+@pytest.mark.parametrize("name", ["Actie [NL] 2026", "Sale*", "Happy?", "[", "[!a]"])
+def test_a_name_that_is_live_is_no_glob(name: str, accounts: Accounts) -> None:
+    """What it would match as a glob stays; a glob that no name is still matches many."""
+    accounts.change("one", 1, Name=name)
+    accounts.change("one", 2, Name="Sale of Happy! N")
+    assert f'id 1 "{name}"' in accounts.adopt("one", diff=True, names=(name,)).out
+    assert "1 new" in accounts.adopt("one", diff=True, names=(name,)).out
+    assert "2 new" in accounts.adopt("one", diff=True, names=("*",)).out
+    assert "[[]" in refusal(accounts, names=(f"{name}[x",))
+
+
+DOUBTFUL: Members = {
+    **WELCOME, "FirstRow": 2, "ContactGroupId": 7, "UpdateTypeId": 2, "EmailMustBeUniqueWithinFile": True,
+    "SurveySettings": {"SurveyId": 4711, "SurveyCooldownAfterInvitation": 9},
+}  # fmt: skip
+KEPT = """\
+    keep:
+      - contact_group_id  # contact groups no longer exist
+      - survey_settings.survey_cooldown_after_invitation  # its switch consider_cooldown_period is not set
+      - first_row  # API imports do not use this
+      - update_type_id  # 2 always creates contacts, email_must_be_unique_within_file updates existing ones
+    targets:
+"""
+
+
+def test_what_the_files_would_warn_of_is_kept_with_the_reason(accounts: Accounts) -> None:
+    """In the block of a second target too; a warning that is switched off is none."""
+    accounts.change("one", 1, **DOUBTFUL)
+    accounts.adopt("one", ids=(1,))
+    assert KEPT in accounts.read("import_configs.yaml")
+    accounts.write("import_configs.yaml", ADOPTED)
+    accounts.change("one", 1, **{**dict.fromkeys(DOUBTFUL), **WELCOME})
+    accounts.change("two", 11, **DOUBTFUL)
+    accounts.adopt("two", ids=(11,))
+    assert "        keep:\n          - contact_group_id  # contact" in accounts.read("import_configs.yaml")
+    plans = [accounts.planned(target) for target in accounts.live]
+    assert [[*plan["changes"], *plan["blocked"]] for plan in plans] == [[], []]
+    assert accounts.problems() == []
+    settings = accounts.read("reconciler.yaml")
+    accounts.write(
+        "reconciler.yaml", f"{settings}ignore_warnings: {{file-imports-only: we upload by hand}}\n"
+    )
+    accounts.write("import_configs.yaml", "")
+    accounts.adopt("two", ids=(11,))
+    assert "    first_row: 2\n" in accounts.read("import_configs.yaml")
+
+
+def test_twice_is_byte_for_byte_the_same_in_whatever_order_rows_come(tmp_path: Path) -> None:
+    """And what fmt would write, without a warning, on lines that are no longer than they have to be."""
+    live = {target: configs(7, 12, first, names=NAMES) for target, first in (("one", 100), ("two", 500))}
+    written = []
+    for order in ("oldest-first", "newest-first"):
+        accounts = Accounts(tmp_path / order, live, Variants(row_order=order))
+        for target in live:
+            accounts.adopt(target, everything=True)
+            screen = Screen()
+            console = screen.console(accounts.clock)
+            assert fmt((), Selection(), console, accounts.environment, check=True) is Exit.DONE
+        assert accounts.problems() == []
+        written.append(accounts.read("import_configs.yaml"))
+    assert written[0] == written[1]
+    assert all(len(line.partition("  # ")[0]) <= 100 for line in written[0].splitlines())
+
+
+def test_the_journal_knows_that_live_and_declared_agreed(accounts: Accounts) -> None:
+    """So what is edited later is told apart: live, in git, or both. Nothing was sent."""
+
+    def drift(listed: int) -> list[str]:
+        accounts.change("one", 1, ContactListId=listed)
+        return [f["drift"] for one in accounts.planned("one")["changes"] for f in one["fields"] if f["drift"]]
+
+    accounts.adopt("one", diff=True, ids=(1,))
+    assert not (accounts.folder / ".reconciler/journal.db").exists()
+    accounts.adopt("one", ids=(1,))
+    assert drift(13) == ["live"]
+    accounts.write("import_configs.yaml", ADOPTED.replace("list: newsletter", "list_id: 14"))
+    assert (drift(13), drift(12)) == (["both"], ["git"])
+    accounts.update("one")
+    assert drift(13) == ["live"]
+    console = (screen := Screen()).console(accounts.clock)
+    history(Selection(target="one"), Filter(), console, accounts.environment)
+    assert [line.split("  ")[-1] for line in screen.out.splitlines()[1:]] == ["1 adopted, exit 0"] * 2
+    history_show(1, Selection(target="one"), console, accounts.environment)
+    assert screen.out.endswith("= import_configs.welcome-all  adopt id 1: live as declared\n")
+    with pytest.raises(Refused, match="wrote no configuration"):
+        restore(1, Selection(target="one"), console, accounts.environment, yes=True)
+
+
+def test_where_the_journal_cannot_be_written_the_files_are_and_a_warning_says_so(accounts: Accounts) -> None:
+    (accounts.folder / ".reconciler").mkdir(mode=0o700)
+    (accounts.folder / ".reconciler/journal.db").mkdir()
+    assert "Warning: " in accounts.adopt("one", ids=(1,)).err
+    assert accounts.read("import_configs.yaml") == ADOPTED
 
 
 def test_what_may_be_meant_by_a_name_is_not_adopted_beside_it(accounts: Accounts) -> None:
@@ -230,6 +328,7 @@ def test_on_any_server_any_account_is_adopted_whole(
             accounts.adopt(target, everything=True, split=split)
             accounts.assert_nothing_to_do(target, 12)
         accounts.assert_nothing_to_do("one", 12)
+        assert accounts.problems() == []
         for state in accounts.states.values():
             state.close()
 

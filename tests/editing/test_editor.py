@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from reconciler.config.edits import REMOVE, Put, edit, ordered
+from reconciler.engine.kind import Json
 from reconciler.errors import NotEdited
 
 Edits = dict[str, Put]
@@ -64,6 +65,26 @@ def test_a_flow_mapping_without_room_is_unfolded_as_it_stands() -> None:
     after = edited("t:\n  production: {id: 1, 'q': \"r\"}  # c\n", long)
     assert after.splitlines()[:4] == ["t:", "  production:  # c", "    id: 1", "    'q': \"r\""]
     assert after.splitlines()[4] == "    field_0: " + "x" * 20
+
+
+LONG: list[Json] = ["x" * 44, "z" * 44]
+KEEP = Put(LONG, reasons=("why", "why"))
+BOTH = Put(["x", "z"], reasons=("one", "two"))
+BROKEN: list[tuple[str, Edits, str]] = [
+    ("m: {a: 1}\n", {"m.b": Put(LONG)}, f"m:\n  a: 1\n  b: [{LONG[0]}, {LONG[1]}]\n"),
+    ("m: {a: {d: 1}}\n", {"m.a.b": Put(LONG)}, f"m:\n  a:\n    d: 1\n    b: [{LONG[0]}, {LONG[1]}]\n"),
+    ("m: {a: x}\n", {"m.a": Put("x" * 95)}, f"m:\n  a: {'x' * 95}\n"),
+    (f"m: {{a: {'x' * 95}}}\n", {"m.a": Put("y" * 96)}, f"m: {{a: {'y' * 96}}}\n"),
+    ("m:\n  a: 1\n", {"m.b": KEEP}, f"m:\n  a: 1\n  b:  # why\n    - {LONG[0]}\n    - {LONG[1]}\n"),
+    ("m: {a: 1}\n", {"m.b": BOTH}, "m:\n  a: 1\n  b:\n    - x  # one\n    - z  # two\n"),
+    ("m: {a: {d: 1}}\n", {"m.a.b": BOTH}, "m:\n  a:\n    d: 1\n    b:\n      - x  # one\n      - z  # two\n"),
+]
+
+
+@pytest.mark.parametrize(("before", "edits", "after"), BROKEN)
+def test_what_has_no_room_or_has_reasons_stands_on_lines(before: str, edits: Edits, after: str) -> None:
+    """A line that was too long before is as its writer wanted it."""
+    assert edited(before, edits) == after
 
 
 def test_a_resource_is_set_apart_as_the_others_are() -> None:
