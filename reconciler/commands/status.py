@@ -203,7 +203,7 @@ def _seeds(plan: SeedsPlan) -> SeedFigures:
     return SeedFigures(
         declared=len(plan.seeds),
         pending=len(plan.sending),
-        blocked=len(plan.blocked),
+        blocked=sum(bool(seed.kept_back) for seed in plan.seeds),
         in_doubt=sum(map(bool, doubts)),
         customers_pending=plan.customers,
         customers_in_doubt=sum(doubts),

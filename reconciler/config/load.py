@@ -272,7 +272,7 @@ def load(
         seeds=seeds_here,
         moved=moved,
         warnings=report.problems(Severity.WARNING),
-        ignored=report.count_ignored(),
+        ignored=report.count_ignored() if report.ignored else {},
         contents=contents,
     )
 

@@ -245,12 +245,6 @@ class Plan(Struct, frozen=True):
         """How many of these no `reset:` names."""
         return sum(not view.consented for change in self.changes for view in change.resets)
 
-    @property
-    def resets_refused(self) -> int:
-        """How many fields would be put back besides, by policy alone, which are more than may be."""
-        blocks = [block for one in self.blocked for block in one.blocks]
-        return sum(len(one.paths) for one in blocks if one.code == BlockCode.UNCONSENTED_RESETS)
-
 
 def fingerprint_of(digests: Iterable[str]) -> str:
     """Return one value for all that apply would do, whatever its order: changes and seeds."""

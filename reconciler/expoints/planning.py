@@ -183,11 +183,6 @@ class SeedsPlan(Struct, frozen=True):
         return sum(len(plan.to_send) for plan in self.seeds)
 
     @property
-    def blocked(self) -> tuple[SeedPlan, ...]:
-        """The seeds of which apply keeps something back."""
-        return tuple(plan for plan in self.seeds if plan.kept_back)
-
-    @property
     def digests(self) -> tuple[str, ...]:
         """The digest of every seed that nothing blocks, sent or not."""
         return tuple(plan.digest for plan in self.seeds if not plan.blocks)

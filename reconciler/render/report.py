@@ -106,8 +106,8 @@ class TargetReport(Struct, frozen=True):
             unmanaged=len(plan.unmanaged),
             seeds_to_send=len(seeds.sending),
             customers_to_send=seeds.customers,
-            seeds_blocked=len(seeds.blocked),
-            customers_blocked=sum(seed.kept_back for seed in seeds.blocked),
+            seeds_blocked=len(self.seeds_blocked),
+            customers_blocked=sum(self.seeds_blocked.values()),
         )
 
     @property
@@ -121,7 +121,7 @@ class TargetReport(Struct, frozen=True):
     def seeds_blocked(self) -> Mapping[str, int]:
         """Each blocked seed → how many customers of it apply keeps away from: planned so, or found then."""
         kept = Counter({end.key: end.found for end in self.sent})
-        kept.update({plan.seed.key: plan.kept_back for plan in self.seeds.blocked})
+        kept.update({plan.seed.key: plan.kept_back for plan in self.seeds.seeds})
         return {key: number for key, number in kept.items() if number}
 
     @property
@@ -212,8 +212,8 @@ def problems_of(reports: Sequence[Reported]) -> list[Problem]:
                     for b in left.blocks
                     if left.key in places
                 ]
-        for seed in one.seeds.blocked:
-            for b in seed.blocks:
+        for seed in one.seeds.seeds:
+            for b in seed.blocks if seed.kept_back else ():
                 found.append(Problem(b.code, seed.seed.place, seed.seed.key, f"{where}{b.message}"))
     # Last, for GitHub shows the first of a kind: warnings about the files may be many.
     found += [problem for one in reports for problem in one.problems]
@@ -233,7 +233,15 @@ def summary_line(reports: Sequence[TargetReport], verb: str, title: str = "") ->
 
     `verb` is `plan`, or anything else for what was carried out; `reports` are of that alone.
     """
-    sums, kept_back = summary_of(reports), _kept_back(reports)
+    sums = summary_of(reports)
+    # Of how many customers in each seed: those that the tenant refused, and those that apply keeps away from.
+    refused = [end.refused for one in reports for end in one.sent if end.refused]
+    held = [number for one in reports for number in one.seeds_blocked.values()]
+    kept_back = "".join(
+        f", {counted(len(numbers), 'seed')} {what} ({counted(sum(numbers), 'customer')})"
+        for what, numbers in (("refused", refused), ("blocked", held))
+        if numbers
+    )
     if verb == "plan":
         seeds = counted(sums["seeds_to_send"], "seed")
         return (
@@ -252,19 +260,6 @@ def summary_line(reports: Sequence[TargetReport], verb: str, title: str = "") ->
         f"{sums['skipped']} skipped{of_these}, {sums['in_doubt']} in doubt; "
         f"{counted(sum(one.customers_sent for one in reports), 'customer')} sent"
         f"{f', {in_doubt} in doubt' if in_doubt else ''}{kept_back}."
-    )
-
-
-def _kept_back(reports: Sequence[TargetReport]) -> str:
-    """Return how many seeds and customers the tenant refused, and how many apply keeps away from."""
-    refused, blocked = list[int](), list[int]()
-    for one in reports:
-        refused += [end.refused for end in one.sent if end.refused]
-        blocked += one.seeds_blocked.values()
-    return "".join(
-        f", {counted(len(numbers), 'seed')} {what} ({counted(sum(numbers), 'customer')})"
-        for what, numbers in (("refused", refused), ("blocked", blocked))
-        if numbers
     )
 
 

@@ -13,7 +13,16 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from reconciler.engine.body import differing_rows, unknown_members
-from reconciler.engine.change import SHARE_COUNTS_FROM, Action, Blocked, Change, Plan, Share, Unchanged
+from reconciler.engine.change import (
+    SHARE_COUNTS_FROM,
+    Action,
+    BlockCode,
+    Blocked,
+    Change,
+    Plan,
+    Share,
+    Unchanged,
+)
 from reconciler.engine.classify import ASSUMED_EMPTY, Drift, FieldClass, FieldView
 from reconciler.engine.kind import Declared, Kind
 from reconciler.engine.outcome import Outcome, Result
@@ -168,12 +177,13 @@ def header_text(plan: Plan) -> str:
     resets, deletes, updates = (
         "any" if limit is None else str(limit) for limit in (limits.resets, limits.deletes, limits.updates)
     )
-    if plan.resets or plan.resets_refused:
+    blocks = [block for one in plan.blocked for block in one.blocks]
+    refused = sum(len(one.paths) for one in blocks if one.code == BlockCode.UNCONSENTED_RESETS)
+    if plan.resets or refused:
         by_policy, may = plan.resets_by_policy, "any" if plan.may_reset is None else str(plan.may_reset)
         flag = "" if plan.may_reset == limits.resets else ", by --allow-resets"
-        refused = ", so these are blocked" if plan.resets_refused else ""
-        count = by_policy + plan.resets_refused
-        resets += f" (named {plan.resets - by_policy}, by policy {count} of {may}{flag}{refused})"
+        end = ", so these are blocked" if refused else ""
+        resets += f" (named {plan.resets - by_policy}, by policy {by_policy + refused} of {may}{flag}{end})"
     share = f" (from {SHARE_COUNTS_FROM} live on)" if isinstance(limits.updates, Share) else ""
     lines = [
         f"Target {harmless(scope.target)}, account {harmless(scope.account)}",

@@ -251,7 +251,7 @@ def _plan(planned: TargetReport, links: Links) -> Document:
             ("blocked", "blocked", len(plan.blocked)),
             ("unchanged", "unchanged", len(plan.unchanged)),
             ("send", "customers to send", seeds.customers),
-            *([("blocked", "seeds blocked", len(seeds.blocked))] if seeds.blocked else []),
+            *([("blocked", "seeds blocked", len(planned.seeds_blocked))] if planned.seeds_blocked else []),
         ],
     }
 
