@@ -132,7 +132,8 @@ def _apply_target(
             report.interim(applied)
             text = report_text(applied, paint=console.paint)
             if alone:
-                console.result(text, report_document(applied))
+                # Only the form that is asked for is made: of a large plan, the other one takes its time.
+                console.result(text, report_document(applied) if console.as_json else None)
             else:
                 console.interim(text)
     return applied.exit, applied
