@@ -305,7 +305,8 @@ def execute(
                 workers = session.checkmarket.workers
                 outcomes = apply_plan(plan, engine, mapper=Pool(workers + workers // 2, console))
                 seeds, sent = _send_seeds(planned, outcomes, run, engine, expoints)
-                applied = _applied(replace(planned, seeds=seeds), outcomes, engine.notes, sent)
+                ran = replace(planned, seeds=seeds, run=run.number)
+                applied = _applied(ran, outcomes, engine.notes, sent)
                 ends = applied.summary
                 counts = {result.value: ends[result.name.lower()] for result in Result}
                 run.exit, run.counts = applied.exit, {**counts, "sent": sum(end.sent for end in sent)}

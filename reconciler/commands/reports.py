@@ -113,7 +113,14 @@ class Reporting(Struct):
         except OSError:
             taken = 0
         limit = Limit(max(0, STEP_SUMMARY.most - taken - 1), STEP_SUMMARY.size)
-        _append("GITHUB_STEP_SUMMARY", markdown(self.reported, limit), self.environment)
+        _append("GITHUB_STEP_SUMMARY", markdown(self.reported, limit, self._origin), self.environment)
+
+    @property
+    def _origin(self) -> Sequence[tuple[str, str]]:
+        # Imported here: most runs write no report.
+        from reconciler.commands.runs import origin_of
+
+        return origin_of(self.environment.environ, self.environment.folder, self.environment.clock.now())
 
     @property
     def _exit_code(self) -> int:
@@ -130,11 +137,11 @@ class Reporting(Struct):
             case Form.MARKDOWN:
                 from reconciler.render.markdown import markdown
 
-                text = markdown(reported)
+                text = markdown(reported, origin=self._origin)
             case Form.HTML:
                 from reconciler.render.html import html
 
-                text = html(reported, links_of(self.environment))
+                text = html(reported, links_of(self.environment), self._origin)
             case Form.GITHUB:
                 text = github_text(reported, self._exit_code, links_of(self.environment))
         write_document(self.environment.folder / report.path, text, "report")

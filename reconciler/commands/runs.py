@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import getpass
+import re
 import threading
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from datetime import UTC, datetime
 from pathlib import Path
 
 from msgspec import Struct, field
@@ -156,6 +158,11 @@ _WHO = (
 )
 _WHERE = ("CI_JOB_URL", "BUILD_URL")
 _COMMIT = ("GITHUB_SHA", "CI_COMMIT_SHA", "BUILD_SOURCEVERSION", "GIT_COMMIT")
+_BRANCH = (
+    *("GITHUB_HEAD_REF", "CI_MERGE_REQUEST_SOURCE_BRANCH_NAME", "SYSTEM_PULLREQUEST_SOURCEBRANCH"),
+    *("GITHUB_REF_NAME", "CI_COMMIT_REF_NAME", "BUILD_SOURCEBRANCH", "GIT_BRANCH"),
+)
+_PULL_REQUEST = ("CI_MERGE_REQUEST_IID", "SYSTEM_PULLREQUEST_PULLREQUESTNUMBER", "CHANGE_ID")
 
 
 def who(environ: Mapping[str, str]) -> str:
@@ -189,6 +196,27 @@ def commit(environ: Mapping[str, str], folder: Path) -> str:
             return repository.commit("HEAD")
     except UsageError:
         return _first(environ, _COMMIT)
+
+
+def origin_of(environ: Mapping[str, str], folder: Path, at: float) -> Sequence[tuple[str, str]]:
+    """Return what a report is of, as names and values: version, time, commit, branch, pull request, CI run.
+
+    What is not known is left out; commit and branch are of the checkout around `folder`, else of CI.
+    """
+    branch = _first(environ, _BRANCH)
+    if not branch:
+        with suppress(UsageError), open_repository(folder, environ) as repository:
+            branch = repository.git("symbolic-ref", "--short", "--quiet", "HEAD").text
+    merged = re.fullmatch(r"refs/pull/(\d+)/\w+", environ.get("GITHUB_REF", ""))
+    origin = (
+        ("reconciler", __version__),
+        ("at", f"{datetime.fromtimestamp(at, UTC):%Y-%m-%d %H:%M} UTC"),
+        ("commit", commit(environ, folder)),
+        ("branch", branch),
+        ("pull request", merged[1] if merged else _first(environ, _PULL_REQUEST)),
+        ("CI run", ci_run(environ)),
+    )
+    return [(name, value) for name, value in origin if value]
 
 
 def _first(environ: Mapping[str, str], names: Sequence[str]) -> str:

@@ -254,6 +254,7 @@ ReportDocument: Any = _described(
     seeds_blocked=(Count, "Seeds of which something is kept back, by a rule or as another may have sent it."),
     customers_blocked=(Count, "How many customers of them."),
     exit_code=ExitCode,
+    run=(Line | None, "The number in the journal of the run that wrote; null where nothing was to be done."),
     sent=list[SentPart],
     outcomes=list[OutcomePart],
     ids_written=list[IdPart],

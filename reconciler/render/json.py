@@ -135,6 +135,7 @@ def report_document(applied: TargetReport) -> Document:
         "seeds_blocked": len(applied.seeds_blocked),
         "customers_blocked": sum(applied.seeds_blocked.values()),
         "exit_code": int(applied.exit),
+        "run": applied.run,
         "sent": sent_documents(applied.sent),
         "outcomes": [
             {

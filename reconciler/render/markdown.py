@@ -212,12 +212,16 @@ def _note(number: int, noun: str, what: str) -> str:
     return f"**{counted(number, noun)} {is_so}:** the output of the run has them."
 
 
-def markdown(reports: Sequence[Reported], limit: Limit = COMMENT) -> str:
+def markdown(
+    reports: Sequence[Reported], limit: Limit = COMMENT, origin: Sequence[tuple[str, str]] = ()
+) -> str:
     """Return a report over targets, of at most that size; those of which there is no plan come first.
 
-    What is cut is counted; resets and what is blocked are cut last. Empty where no head has room.
+    `origin` says of what and when it is, as names and values. What is cut is counted; resets and what is
+    blocked are cut last. Empty where no head has room.
     """
-    text = fitted([list(_parts(one)) for one in in_order(reports)], replace(limit, most=limit.most - 1))
+    of = ", ".join(f"{name} {_name(value)}".strip() for name, value in origin)
+    text = fitted([list(_parts(one, of)) for one in in_order(reports)], replace(limit, most=limit.most - 1))
     return f"{text}\n" if text else ""
 
 
@@ -227,7 +231,7 @@ def marker(verb: str, target: str) -> str:
     return f"<!-- reconciler:{verb} target={quote(target, safe='')} -->"
 
 
-def _parts(reported: Reported) -> Iterator[Part]:
+def _parts(reported: Reported, origin: str) -> Iterator[Part]:
     verb = reported.verb if isinstance(reported, Stopped) else "apply" if reported.is_applied else "plan"
     where = f" {'of' if verb == 'plan' else 'to'} {_name(reported.target)}" if reported.target else ""
     yield marker(verb, reported.target)
@@ -238,12 +242,14 @@ def _parts(reported: Reported) -> Iterator[Part]:
         else:
             yield _alert("CAUTION", [f"**Exit {int(reported.exit)}:** {_sentence(reported.error)}"])
             yield from _problems(reported.problems)
+        yield origin
         return
     yield f"### {verb.capitalize()}{where}"
     yield from _head(reported)
     yield from _end_parts(reported) if reported.is_applied else _plan_parts(reported)
-    yield f"**{prose(summary_line([reported], verb))}**"
-    yield f"Fingerprint {code(reported.fingerprint)}"
+    run = f", run {reported.run} of the journal" if reported.run else ""
+    yield f"Fingerprint {code(reported.fingerprint)}{run}"
+    yield origin
 
 
 def _head(planned: TargetReport) -> Iterator[str]:
@@ -257,6 +263,8 @@ def _head(planned: TargetReport) -> Iterator[str]:
         if len(loosened) > _MOST_LOOSENED:
             lines.append(f"- and {len(loosened) - _MOST_LOOSENED} more")
         yield _alert("WARNING", lines)
+    verb = "apply" if planned.is_applied else "plan"
+    yield f"**{prose(summary_line([planned], verb))}**"
     yield "  \n".join(_sentence(line) for line in header_text(planned.plan).splitlines())
     if planned.exit in MEANINGS:
         yield _alert("CAUTION", [f"**Exit {int(planned.exit)}:** {MEANINGS[planned.exit]}."])

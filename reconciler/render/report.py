@@ -46,6 +46,7 @@ class TargetReport(Struct, frozen=True):
     gone: str = ""  # what was reviewed and is not to be done any more, as a sentence
     trouble: ReconcilerError | None = None  # why the journal cannot be read: nothing is carried out
     is_applied: bool = False  # whether the plan was carried out; what follows is empty before
+    run: int | None = None  # the number in the journal of the run that carried it out
     outcomes: Sequence[Outcome] = ()
     notes: Sequence[str] = ()
     sent: Sequence[SendResult] = ()

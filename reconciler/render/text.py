@@ -197,10 +197,17 @@ def header_text(plan: Plan) -> str:
 
 
 def field_lines(kind: Kind, views: Sequence[FieldView], change: Change | None = None) -> list[str]:
-    """Return a line each for pages that are kept and passed on; of what is carried the name alone."""
+    """Return a line each for a `diff` block of a page; of what is carried the name alone.
+
+    A block colors a line by its first character: `+` green, `-` red, `!` orange. A reset is red, a change is
+    orange.
+    """
     lines = [line.removeprefix("    ") for line in _field_lines(kind, views, PLAIN)]
     names = carried_names(kind, change) if change else []
-    return [*lines, *(f"= {name}  carried, unknown to this tool" for name in names)]
+    lines += [f"= {name}  carried, unknown to this tool" for name in names]
+    colors = {"+": "+", "-": "-", "↺": "-", "~": "!", "!": "!"}
+    lines = [f"{colors.get(line.lstrip()[:1], ' ')} {line}" for line in lines]
+    return [f"{line[0]}  {line[3:]}" if line[0] == line[2] else line for line in lines]
 
 
 def carried_names(kind: Kind, change: Change) -> list[str]:

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 import stat
 from collections.abc import Callable
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
 from msgspec.structs import replace
 
+from reconciler import __version__
 from reconciler.cli import main
 from reconciler.commands.apply import ApplyOptions, apply_across
 from reconciler.commands.reports import Form, ReportFile, TargetSelection
@@ -49,6 +52,40 @@ def test_every_report_that_is_asked_for_is_written_beside_what_is_printed(world:
     assert planned(world, Consent()).exit is Exit.REFUSED
     assert "**Exit 3:** a safety rule refuses a part of it" in report(world)
     assert "#### ! Blocked" in report(world)
+
+
+GITHUB = {
+    "GITHUB_SERVER_URL": "https://github.example",
+    "GITHUB_REPOSITORY": "team/surveys",
+    "GITHUB_RUN_ID": "7",
+    "GITHUB_SHA": "c" * 40,
+    "GITHUB_REF": "refs/pull/12/merge",
+    "GITHUB_HEAD_REF": "delay",
+}
+GITLAB = {"CI_JOB_URL": "https://gitlab.example/7", "CI_COMMIT_SHA": "c" * 40, "CI_MERGE_REQUEST_IID": "12"}
+
+
+@pytest.mark.parametrize(
+    ("environ", "said"),
+    [
+        ({}, []),
+        (
+            GITHUB,
+            ["commit cccc", "branch delay", "pull request 12", "team/surveys/actions/runs/7"],
+        ),
+        (GITLAB, ["commit cccc", "pull request 12", "CI run https://gitlab.example/7"]),
+    ],
+)
+def test_a_report_says_of_what_and_when_it_is(world: World, environ: dict[str, str], said: list[str]) -> None:
+    reports = (ReportFile(Form.HTML, Path("plan.html")), *MARKDOWN)
+    environment = replace(world.environment, environ={**world.environment.environ, **environ})
+    world.applies(reports=reports, environment=environment)
+    page = re.sub(r"<[^>]+>", "", (world.folder / "plan.html").read_text("utf-8"))
+    at = datetime.fromtimestamp(world.clock.now(), UTC)
+    for text in (f"reconciler {__version__}", f"at {at:%Y-%m-%d %H:%M} UTC", *said):
+        assert text in page
+        assert text in report(world).replace("`", "")
+    assert "run 1 of the journal" in report(world)
 
 
 def test_the_end_of_an_apply_is_written_good_or_bad(world: World) -> None:

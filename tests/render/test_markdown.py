@@ -80,7 +80,7 @@ def every_report(text: str) -> list[Reported]:
 @pytest.mark.parametrize("text", [*MARKDOWN, *HARMFUL])
 def test_no_text_from_outside_becomes_anything_but_text(text: str) -> None:
     for reported in every_report(text):
-        page = markdown([reported])
+        page = markdown([reported], origin=[("branch", text)])
         assert_inert(page)
         assert_harmless(page)
 
@@ -89,8 +89,15 @@ def test_what_needs_an_eye_comes_first() -> None:
     page = markdown([planned()])
     order = [
         *("<!-- reconciler:plan target=Robot -->", "### Plan of `Robot`", "Guardrails allow more than at"),
-        *("Limits: resets 0", "[!CAUTION]", "#### ↺ 2 fields reset", "#### ! Blocked", "#### Caused by"),
-        *("#### Pending or drifted before", "#### Seeds", "#### Unmanaged", "#### Problems", "**Plan: "),
+        *(
+            "**Plan: ",
+            "Limits: resets 0",
+            "[!CAUTION]",
+            "#### ↺ 2 fields reset",
+            "#### ! Blocked",
+            "#### Caused by",
+        ),
+        *("#### Pending or drifted before", "#### Seeds", "#### Unmanaged", "#### Problems"),
         "Fingerprint `",
     ]
     places = [page.index(text) for text in order]

@@ -62,10 +62,14 @@ _CARRIED = "(carried as it is)"  # what a body carries and the model does not kn
 _MEANS_A_SCRIPT = re.compile("<(?=!|script)", re.IGNORECASE)
 
 
-def html(reports: Sequence[Reported], links: Links) -> str:
-    """Return the page of a run over its targets; `links` lead from places in files to where they are seen."""
+def html(reports: Sequence[Reported], links: Links, origin: Sequence[tuple[str, str]] = ()) -> str:
+    """Return the page of a run over its targets; `links` lead from places in files to where they are seen.
+
+    `origin` says of what and when it is, as names and values.
+    """
     templates, given = _templates()
     page, later = page_of(reports, links), ""
+    page["origin"] = [(name, harmless(value)) for name, value in origin]
     if waiting := page["cards"][WHOLE:]:
         inside = templates.get_template("card.html.j2").module.inside  # type: ignore[attr-defined]  # a macro
         text = json.dumps([str(inside(card)) for card in waiting], ensure_ascii=False)
