@@ -132,6 +132,37 @@ def test_the_sandbox_can_be_looked_into_and_started_over(workspace: Path) -> Non
     assert again.stdout.endswith("2 customers sent.\n")
 
 
+@pytest.mark.parametrize("encoding", ["ascii", "utf-16"])
+def test_a_stream_that_is_not_utf_8_gets_plain_signs_and_a_program_utf_8(
+    workspace: Path, encoding: str
+) -> None:
+    (workspace / "configs/zoe.yaml").write_text("import_configs: {zoe: {name: Zoë 📬}}", "utf-8")
+
+    def printed(*arguments: str, **environ: str) -> bytes:
+        command = [str(RECONCILER), *arguments]
+        ended = subprocess.run(command, cwd=workspace, env={**os.environ, **environ}, capture_output=True)
+        assert ended.returncode == 0, ended.stderr
+        return ended.stdout
+
+    for arguments in (("plan", "--format", "json"), ("schema", "workspace")):
+        assert printed(*arguments, PYTHONIOENCODING=encoding) == printed(*arguments)
+    text = printed("plan", PYTHONIOENCODING=encoding).decode(encoding)
+    reset = re.compile("    ↺ .* → " if encoding == "utf-16" else "    R .* -> ")
+    assert reset.search(text)
+    assert ("Zoë 📬" if encoding == "utf-16" else r"\U0001f4ec") in text
+
+
+UNWRITABLE = [">&- 2>&-", "0<&- 2>/dev/full", "| sed /^Plan:/q", "--format=json >/dev/full"]
+
+
+@pytest.mark.parametrize("streams", UNWRITABLE)
+def test_streams_that_cannot_be_written_change_no_end_of_an_apply(workspace: Path, streams: str) -> None:
+    told = f"{RECONCILER} apply --yes --allow-resets -vv {streams}; echo ${{PIPESTATUS[0]}} > end"
+    subprocess.run(["bash", "-c", told], cwd=workspace, check=True, capture_output=True)
+    ended = reconciler(workspace, "history").stdout
+    assert ((workspace / "end").read_text(), "3 applied" in ended) == ("0\n", True), ended
+
+
 def test_a_reader_that_goes_away_is_no_traceback(workspace: Path) -> None:
     command = ["bash", "-c", f"set -o pipefail; {RECONCILER} plan | head -n 1"]
     ended = subprocess.run(command, cwd=workspace, capture_output=True, text=True)

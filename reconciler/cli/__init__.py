@@ -5,6 +5,7 @@ Everything that a verb needs is imported when the verb runs, so that `--help` an
 
 from __future__ import annotations
 
+import codecs
 import gc
 import io
 import os
@@ -51,10 +52,13 @@ def main(arguments: list[str] | None = None) -> int:
     os.environ["PYDANTIC_DISABLE_PLUGINS"] = "true"
     # httpx would import its own command line, where rich is installed with all of that: half of a start.
     sys.modules.setdefault("httpx._main", None)  # type: ignore[arg-type]  # which says: it is not there
-    for stream in (sys.stdout, sys.stderr):
-        if isinstance(stream, io.TextIOWrapper):
-            # What the terminal's encoding lacks is written as an escape.
-            stream.reconfigure(errors="backslashreplace")
+    codecs.register_error("plain", _plainly)
+    for name in ("stdin", "stdout", "stderr"):
+        stream = getattr(sys, name)
+        if stream is None:  # closed by the caller: nothing comes, and what is written goes nowhere
+            setattr(sys, name, open(os.devnull, "r" if name == "stdin" else "w"))  # noqa: PTH123, SIM115
+        elif name != "stdin" and isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="plain")
     if threading.current_thread() is threading.main_thread():
         signal.signal(signal.SIGTERM, _interrupt)
     try:
@@ -74,6 +78,17 @@ def main(arguments: list[str] | None = None) -> int:
             # The process ends: to look through all of it once more would free nothing sooner.
             gc.freeze()
     return Exit.ERROR
+
+
+_SIGNS = ("->", "R", "v", "x", "...", "-", "*", ".", "-", "!=", '"', '"', "'")
+_PLAIN = dict(zip("→↺✓✗…─•·–≠“”’", _SIGNS, strict=True))
+
+
+def _plainly(error: UnicodeError) -> tuple[str, int]:
+    """Return what stands for characters that the encoding of a stream lacks: signs of ours, or escapes."""
+    assert isinstance(error, UnicodeEncodeError)  # noqa: S101  # nothing is read with it
+    chars = error.object[error.start : error.end]
+    return "".join(_PLAIN.get(c) or c.encode("ascii", "backslashreplace").decode() for c in chars), error.end
 
 
 def _interrupt(*_: object) -> None:

@@ -89,7 +89,11 @@ def _console(options: dict[str, Any]) -> Console:
     from reconciler.commands.console import Console
     from reconciler.render.values import COLOURED, PLAIN
 
-    is_read = sys.stdout is not None and sys.stdout.isatty() and options["format"] == "text"
+    is_schema = " schema " in click.get_current_context().command_path
+    if (options["format"] != "text" or is_schema) and isinstance(sys.stdout, io.TextIOWrapper):
+        # What a program reads is UTF-8, whatever the encoding of this machine's terminals is.
+        sys.stdout.reconfigure(encoding="utf-8", errors=sys.stdout.errors)
+    is_read = sys.stdout.isatty() and options["format"] == "text"
     plain = options["no_color"] or bool(os.environ.get("NO_COLOR")) or os.environ.get("TERM") == "dumb"
     return Console(
         as_json=options["format"] == "json",

@@ -314,6 +314,7 @@ def execute(
             if applied is None:
                 raise
             console.warn(f"the journal could not be closed: {describe(error)}")
+        console.has_written = True
         yield applied
 
 

@@ -7,6 +7,7 @@ import sys
 import threading
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any, TextIO, TypeVar
 
 from msgspec import Struct, field
@@ -40,20 +41,31 @@ class Console(Struct, eq=False):
     logs_json: bool = False  # whether everything on stderr is one JSON object a line
     clock: Clock = field(default_factory=SystemClock)
     lock: threading.Lock = field(default_factory=threading.Lock)
+    has_written: bool = False  # whether the run has changed anything: output that fails takes none of it back
 
     def result(self, text: str, document: object) -> None:
         """Print the result of the command: the text, or the document where JSON was asked for."""
-        print(json_text(document) if self.as_json else text, file=self.stdout)
+        self._print(f"{json_text(document) if self.as_json else text}\n")
 
     def interim(self, text: str) -> None:
         """Print a part of the result that comes before its end; JSON has one document, at the end."""
         if not self.as_json:
-            print(text, end="\n\n", file=self.stdout, flush=True)
+            self._print(f"{text}\n\n")
+
+    def _print(self, text: str) -> None:
+        try:
+            print(text, end="", file=self.stdout, flush=True)
+        except OSError as error:
+            if not self.has_written:
+                raise
+            self.warn(f"the result could not be printed: {error.strerror or error}", always=True)
+            with suppress(OSError):  # what was not taken would fail again when the process ends
+                os.dup2(os.open(os.devnull, os.O_WRONLY), self.stdout.fileno())
 
     def show_before_asking(self, text: str) -> None:
         """Print what a question is about: on stdout as a part of the result, with JSON on stderr."""
         if not self.as_json:
-            self.interim(text)
+            print(text, end="\n\n", file=self.stdout, flush=True)
         elif self.logs_json:
             self._log("info", "shown", "", {"message": text})
         else:
@@ -119,7 +131,8 @@ class Console(Struct, eq=False):
         self._write(log_line(self.clock.now(), level, event, fields) if self.logs_json else text)
 
     def _write(self, text: str) -> None:
-        with self.lock:  # a line of one thread ends before that of another begins
+        # A line of one thread ends before that of another begins; one that cannot be written ends nothing.
+        with self.lock, suppress(OSError):
             self.stderr.write(f"{text}\n")
             self.stderr.flush()
 
