@@ -63,12 +63,11 @@ class Pace:
         self.answers = 0  # attempts that a server that was able to has answered so far
         self._failures = 0
         self._given_up: ApiError | None = None
-        self.at_most(per_minute)
+        if per_minute is not None:
+            self.at_most(per_minute)
 
-    def at_most(self, per_minute: int | None) -> None:
+    def at_most(self, per_minute: int) -> None:
         """Limit the attempts that start in any 60 seconds; of several limits the lowest holds."""
-        if per_minute is None:
-            return
         if per_minute < 1:
             raise ValueError(f"requests per minute: at least 1, not {per_minute}")
         with self._changed:

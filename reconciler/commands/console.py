@@ -45,22 +45,19 @@ class Console(Struct, eq=False):
 
     def result(self, text: str, document: object) -> None:
         """Print the result of the command: the text, or the document where JSON was asked for."""
-        self._print(f"{json_text(document) if self.as_json else text}\n")
-
-    def interim(self, text: str) -> None:
-        """Print a part of the result that comes before its end; JSON has one document, at the end."""
-        if not self.as_json:
-            self._print(f"{text}\n\n")
-
-    def _print(self, text: str) -> None:
         try:
-            print(text, end="", file=self.stdout, flush=True)
+            print(json_text(document) if self.as_json else text, file=self.stdout, flush=True)
         except OSError as error:
             if not self.has_written:
                 raise
             self.warn(f"the result could not be printed: {error.strerror or error}", always=True)
             with suppress(OSError):  # what was not taken would fail again when the process ends
                 os.dup2(os.open(os.devnull, os.O_WRONLY), self.stdout.fileno())
+
+    def interim(self, text: str) -> None:
+        """Print a part of the result that comes before its end; JSON has one document, at the end."""
+        if not self.as_json:
+            self.result(f"{text}\n", None)
 
     def show_before_asking(self, text: str) -> None:
         """Print what a question is about: on stdout as a part of the result, with JSON on stderr."""
@@ -117,11 +114,6 @@ class Console(Struct, eq=False):
     def library(self, name: str, message: str, level: Level) -> None:
         """Print what a library logs, which is never the result and never expected."""
         self._log(level, "library", f"{name}: {harmless(message)}", {"logger": name, "message": message})
-
-    @property
-    def logs_requests(self) -> bool:
-        """Whether each request is a line of the log."""
-        return not self.quiet and (self.logs_json or self.very_verbose)
 
     def command(self, line: str) -> None:
         """Write a command to the runner of a CI; unlike a line of the log it begins with two colons."""
@@ -264,6 +256,7 @@ class Requests:
     def __init__(self, console: Console, make_id: Callable[[], str] = random_id) -> None:
         self._console = console
         self._make_id = make_id
+        self._logs = not console.quiet and (console.logs_json or console.very_verbose)
         self._counts: Counter[str] = Counter()
         self._seconds = 0.0
         self._began = console.clock.monotonic()
@@ -271,7 +264,7 @@ class Requests:
 
     def new_id(self) -> str:
         """Return an id for a request, under which the log has its attempts; empty where there is no log."""
-        return self._make_id() if self._console.logs_requests else ""
+        return self._make_id() if self._logs else ""
 
     def __call__(self, target: str, attempt: Attempt) -> None:
         """Take note of one attempt."""
@@ -279,9 +272,9 @@ class Requests:
             self._counts[attempt.method] += 1
             self._seconds += attempt.seconds
         console = self._console
-        if console.logs_requests and console.logs_json:
+        if self._logs and console.logs_json:
             console.event("request", "", request_fields(target, attempt))
-        elif console.logs_requests:
+        elif self._logs:
             console.say(request_text(console.clock.now(), target, attempt))
 
     def end(self, command: str, exit: Exit) -> None:

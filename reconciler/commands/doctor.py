@@ -29,7 +29,6 @@ from reconciler.commands.session import (
     chosen_target,
     connection_to,
     lacking,
-    read_key,
     state_folder,
 )
 from reconciler.commands.validate import files_schema
@@ -216,7 +215,8 @@ def check_account_access(chosen: Chosen, settings: CheckMarket) -> Iterator[Chec
     credentials = {"master_key": settings.master_key, "key": settings.key}
 
     def ask() -> tuple[float | None, list[Check]]:
-        keys = [Secret(read_key(kept, environment)) for kept in credentials.values()]
+        kept = credentials.values()
+        keys = [Secret(one.read(environment.environ) if one else "sandbox") for one in kept]
         bounds = Bounds(settings.requests_per_minute, total_wait=_PATIENCE)
         connection = connection_to(chosen, settings.url, f"checkmarket of {chosen.target.name}", bounds)
         with open_checkmarket(settings.url, keys[0], keys[1], connection) as client:

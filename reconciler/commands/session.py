@@ -23,7 +23,6 @@ from reconciler.commands.workspace import Selection, open_workspace
 from reconciler.config.load import Workspace
 from reconciler.config.names import instead, meant, meant_key, visible
 from reconciler.config.settings import SANDBOX, Account, CheckMarket, Target, checkouts_of, needs_credentials
-from reconciler.config.settings import Secret as SecretReference
 from reconciler.engine.body import value_at
 from reconciler.engine.kind import Declared, Globs, Kind, Reader, matches
 from reconciler.errors import Refused, UsageError
@@ -161,9 +160,9 @@ def open_target(
         if settings.server_members:
             # A PUT leaves them out, which may reset them: every plan names them, and every digest binds them.
             shown += f" (never sent: {', '.join(map(visible, sorted(settings.server_members)))})"
-        members = (tuple(member.split(".")) for member in settings.server_members)
-        never_sent = SECTION.kind.server_members.union(members)
-        master_key, key = (read_key(kept, environment) for kept in (settings.master_key, settings.key))
+        never_sent = {tuple(member.split(".")) for member in settings.server_members}
+        kept = (settings.master_key, settings.key)  # of which a sandbox takes any
+        master_key, key = (one.read(environment.environ) if one else "sandbox" for one in kept)
         account = account_in_journal(target.name, settings, master_key)
         bounds = Bounds(settings.requests_per_minute, settings.workers, settings.requests_per_run)
         chosen = Chosen(workspace, target, environment)
@@ -171,17 +170,12 @@ def open_target(
         url = EMBEDDED if settings.url == SANDBOX else settings.url
         with open_checkmarket(url, Secret(master_key), Secret(key), connection) as client:
             yield opened(
-                kind=replace(SECTION.kind, server_members=never_sent),
+                kind=replace(SECTION.kind, server_members=SECTION.kind.server_members | never_sent),
                 account=account,
                 account_name=shown,
                 client=client,
                 checkmarket=settings,
             )
-
-
-def read_key(secret: SecretReference | None, environment: Environment) -> str:
-    """Return a credential; a sandbox takes any."""
-    return secret.read(environment.environ) if secret else "sandbox"
 
 
 def connection_to(chosen: Chosen, url: str, account: str, bounds: Bounds) -> Connection:

@@ -175,7 +175,8 @@ class Api:
         self._secrets = tuple((headers or {}).values())
         self._bounds, self._clock, self._pace = bounds, connection.clock, connection.pace
         self._status, self._complaint, self._hints = status, complaint, hints or {}
-        self._pace.at_most(bounds.requests_per_minute)
+        if bounds.requests_per_minute is not None:
+            self._pace.at_most(bounds.requests_per_minute)
         self._under_way = threading.BoundedSemaphore(bounds.parallelism)
         self._share = share or (Budget(bounds.requests_per_run) if bounds.requests_per_run else None)
         self._timeout: Any = httpx.Timeout(bounds.silence, connect=bounds.connect).as_dict()

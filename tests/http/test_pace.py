@@ -48,7 +48,7 @@ def start(pace: Pace, clock: VirtualClock) -> float:
 
 def test_the_first_ones_start_at_once_and_the_next_a_minute_after_the_first() -> None:
     clock, pace = VirtualClock(0), Pace(9)
-    for per_minute in (5, None, 3, 8):  # of several allowances for one account the least holds
+    for per_minute in (5, 3, 8):  # of several allowances for one account the least holds
         pace.at_most(per_minute)
     assert [start(pace, clock) for _ in range(7)] == [0, 0, 0, 60, 60, 60, 120]
     for per_minute in (0, -1):
