@@ -55,6 +55,7 @@ WARNINGS = {
     "no-survey": "Settings of a survey, and no survey that they are about.",
     "nothing-to-copy": "An earlier customer is named, and nothing of it is copied.",
     "obsolete-field": "A field that the vendor no longer uses.",
+    "send-date-over": "A day of mail that is over, of which the vendor does not say what becomes.",
     "unused-preset": "A preset that no resource names.",
 }
 """Every warning about the files by its code, and what it is about: these can be switched off."""

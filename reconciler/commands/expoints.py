@@ -108,6 +108,8 @@ class ExpointsSession(Struct, frozen=True, dict=True):
 
     def plan(self, records: ReadOnlyJournal) -> SeedsPlan:
         """Return the plan of the selected seeds; reads only. A tenant that cannot answer is its `trouble`."""
+        from reconciler.expoints.model import check_days, place_of
+
         scope = self.scope(records)
         try:
             plan = plan_seeds(scope, self.session.seeds)
@@ -115,7 +117,12 @@ class ExpointsSession(Struct, frozen=True, dict=True):
             return SeedsPlan(trouble=error, account=self.account)
         seeds, first = [], next((seed for seed in plan.seeds if seed.to_send), None)
         for seed in plan.seeds:
-            notes = [*times_of(seed.seed, scope.now, scope.zone)] if seed.to_send else []
+            notes = list[str]()
+            if seed.to_send:
+                due = replace(seed.seed, customers=tuple(one.customer for one in seed.to_send))
+                warnings = check_days(due, scope.zone, scope.now)
+                notes += times_of(seed.seed, scope.now, scope.zone)
+                notes += (f"{one.message} ({place_of(due, one)})" for one in warnings)
             is_real_first = seed is first and self.settings.url != SANDBOX and not records.past(self.account)
             # One machine sees a file, and one folder the default one, so another journal may know more.
             if is_real_first and journal_address(self.session).startswith("sqlite:"):
@@ -132,20 +139,23 @@ class ExpointsSession(Struct, frozen=True, dict=True):
         """Return what sends the seeds of a plan, for a run; every relative moment counts from now."""
         return Sender(self.scope(ledger), ledger, plan.columns, run)
 
-    def check(self, seed: Seed) -> Sequence[Block]:
-        """Return why a seed must not be sent, by the files and by where its journal would be."""
+    def check(self, seed: Seed, due: Seed) -> Sequence[Block]:
+        """Return why a seed must not be sent, by the files and by where its journal would be.
+
+        `due` is the seed with those of its customers that would be sent: the days of others are over.
+        """
         # Imported here: most workspaces hold no seed, and its models take a while to define.
-        from reconciler.expoints.model import check_expiry, check_seed, place_of
+        from reconciler.expoints.model import check_days, check_seed, place_of
 
         target, zone = self.session.target, self.session.workspace.settings.time_zone
         findings = [
-            *check_seed(seed, target.guardrails, f"target {target.name}"),
-            *check_expiry(seed, zone, self.now),
+            *((seed, one) for one in check_seed(seed, target.guardrails, f"target {target.name}")),
+            *((due, one) for one in check_days(due, zone, self.now)),
         ]
         blocks = [
-            Block(f.code, f"{f.message} ({place_of(seed, f)})")
-            for f in findings
-            if f.severity is Severity.ERROR
+            Block(one.code, f"{one.message} ({place_of(of, one)})")
+            for of, one in findings
+            if one.severity is Severity.ERROR
         ]
         if self.session.environment.access.in_ci and is_real(self.settings.url) and target.journal is None:
             why = "in CI a journal that outlives the run must be declared: add journal: to the target"

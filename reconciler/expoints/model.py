@@ -460,7 +460,7 @@ def check_declared(seed: Seed, target: Target, zone: ZoneInfo) -> Iterator[Findi
         yield Finding("no-tenant", "targets", f"target {target.name} has no expoints:", hint)
     else:
         yield from check_seed(seed, target.guardrails, f"target {target.name}")
-    yield from check_expiry(seed, zone)
+    yield from check_days(seed, zone)
     yield from _warnings(seed, zone)
     files = texts = 0
     for customer in seed.customers:
@@ -576,26 +576,46 @@ def _size(value: Value) -> int:
     return len(value) if isinstance(value, str) else 0
 
 
-def check_expiry(seed: Seed, zone: ZoneInfo, now: datetime | None = None) -> Iterator[Finding]:
-    """Yield the questionnaires that close before their mail is sent, in a run that starts at `now`.
+def check_days(seed: Seed, zone: ZoneInfo, now: datetime | None = None) -> Iterator[Finding]:
+    """Yield the questionnaires that close before they can be answered, and the days of mail that are over.
 
-    Without `now`, only those of which that holds whenever a run starts. Each `end_date` is reported once.
+    The run starts at `now`; without it, only those of which that holds whenever a run starts. What holds of
+    several customers is yielded once. Vendor: a customer is mailed after its `SendDate`, but not before the
+    `SendTime` of the batch, and opens nothing after an `EndDate`. What becomes of a `SendDate` that is over
+    is not said.
     """
-    start, reported = now or datetime(2001, 1, 1, tzinfo=zone), set[str]()
+    start, clock = now or datetime(2001, 1, 1, tzinfo=zone), seed.batch.get("SendTime")
+    over, late = dict[str, list[str]](), dict[tuple[str, str, datetime], list[str]]()  # → paths
     for number, customer in enumerate(seed.customers):
         own, send = customer.members.get("EndDate"), customer.members.get("SendDate")
         end, path = (own, f"customers.{number}.end_date") if own else (seed.batch.get("EndDate"), "end_date")
-        if path in reported or not isinstance(end, Moment):
-            continue
         if not isinstance(send, Moment):  # vendor: null is now
             send = Moment("now")
+        first, told = resolve(send, start, zone)[0], f"send_date {send.text}"
+        if now or is_relative(send):
+            if first < resolve(Moment("today"), start, zone)[0]:
+                over.setdefault(send.text, []).append(f"customers.{number}.send_date")
+            first = max(first, start)
+        if isinstance(clock, Moment):
+            that_day = Moment(f"{first.astimezone(zone):%Y-%m-%d}T{clock.text}")
+            first, told = max(first, resolve(that_day, start, zone)[0]), f"{told}, send_time {clock.text}"
         # A relative moment and an absolute one can be compared only when the run starts.
-        is_known = now is not None or is_relative(end) == is_relative(send)
-        if is_known and resolve(end, start, zone)[0] <= resolve(send, start, zone)[0]:
-            reported.add(path)
-            message = f"the questionnaire closes at {end.text}, and the customer is mailed at {send.text}"
-            hint = "write a later end_date; a day without a time is its beginning"
-            yield Finding("ends-before-sending", path, message, hint)
+        if not isinstance(end, Moment) or (now is None and is_relative(end) != is_relative(send)):
+            continue
+        if resolve(end, start, zone)[0] <= first:
+            late.setdefault((end.text, told, first), []).append(path)
+    for text, found in over.items():
+        message = f"send_date {text} is before today, so mail may go at once{_of(found)}"
+        yield Finding("send-date-over", found[0], message, "write today, or a day to come", Severity.WARNING)
+    for (text, told, first), found in late.items():
+        when = time_text(first, zone) if now else "that"
+        message = f"the questionnaire closes at {text}, and no mail goes before {when} ({told}){_of(found)}"
+        hint = "write a later end_date; a day without a time is its beginning"
+        yield Finding("ends-before-sending", found[0], message, hint)
+
+
+def _of(customers: Sequence[str]) -> str:
+    return f", for {len(customers)} customers" if len(customers) > 1 else ""
 
 
 def _warnings(seed: Seed, zone: ZoneInfo) -> Iterator[Finding]:

@@ -242,8 +242,9 @@ def plan_seeds(scope: SeedScope, seeds: Sequence[Seed]) -> SeedsPlan:
     opted_out = client.opted_out(sorted(left))
     plans = []
     for seed in seeds:
-        some, blocks = recipients[seed.key], [*scope.check(seed), *blocks_of(seed, columns)]
-        blocks += renamed[seed.key]
+        some = recipients[seed.key]
+        unsent = replace(seed, customers=tuple(one.customer for one in some if one.is_due))
+        blocks = [*scope.check(seed, unsent), *blocks_of(seed, columns), *renamed[seed.key]]
         if gone := [one for one in some if one.customer.email in opted_out]:
             places = ", ".join(str(one.customer.place) for one in gone[:3])
             blocks.append(Block("opted-out", f"{len(gone)} of its mailboxes want no more mail ({places})"))

@@ -119,8 +119,8 @@ class Sender(Struct, frozen=True):
         """
         seed, results, sent = plan.seed, list[SendResult](), list[tuple[str, int]]()
         try:
-            blocks = self.scope.check(replace(seed, customers=tuple(one.customer for one in recipients)))
-            if blocks:
+            due = replace(seed, customers=tuple(one.customer for one in recipients))
+            if blocks := self.scope.check(due, due):
                 return SendResult(seed.key, notes=tuple(b.message for b in blocks), exit=Exit.REFUSED)
             left = len(recipients)
             for batch in batches(recipients):

@@ -42,7 +42,8 @@ class SeedScope(Struct, frozen=True):
     now: datetime  # the start of the run, from which every relative moment counts
     zone: ZoneInfo
     settle_after: float
-    check: Callable[[Seed], Sequence[Block]]  # the proof of test and recipients, from the files alone
+    check: Callable[[Seed, Seed], Sequence[Block]]
+    """The proof of test and recipients of a seed, and of the days of it with those that are due alone."""
     declared: Sequence[Seed]  # every seed of the target, also those that are not planned
     everywhere: Sequence[Seed]  # every seed of every target on this account
     former: Mapping[str, str]  # seed → its key before `moved`, under which it was sent, too

@@ -6,13 +6,14 @@ from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
 import pytest
+from msgspec.structs import replace
 
 from reconciler.checkmarket.model import SECTION
 from reconciler.commands.workspace import CUSTOMER_SEEDS
 from reconciler.config.load import load
 from reconciler.config.settings import Guardrails
 from reconciler.errors import FilesInvalid
-from reconciler.expoints.model import check_expiry, check_seed
+from reconciler.expoints.model import check_days, check_seed
 from reconciler.expoints.seed import Moment, Seed, SeedCustomer
 from reconciler.problems import Place, Problem, Severity
 from tests.config.conftest import Files, write_files
@@ -141,6 +142,7 @@ NO_TENANT = 'version: 1\ntargets: {sandbox: {checkmarket: {url: "sandbox:"}}}\n'
 NO_LIST = 'version: 1\ntargets: {sandbox: {expoints: {url: "sandbox:"}}}\n'
 NOTIFIED = "    notification_email_addresses: [qa@example.com]\n"
 
+NOON = '    send_time: "12:00"\n'
 MORNING = "2026-12-01T09:30"
 
 REFUSALS = [
@@ -165,6 +167,11 @@ REFUSALS = [
     sendable("ends-before-sending", f"    end_date: today\n{CUSTOMER}", 6, 15),
     sendable("ends-before-sending", "    end_date: 2026-12-01\n" + to("send_date: 2026-12-01"), 6, 15),
     sendable("ends-before-sending", to(f'send_date: "{MORNING}", end_date: "2026-12-01T08:30Z"'), 6, 81),
+    sendable("ends-before-sending", f"    end_date: -1d\n{CUSTOMER}", 6, 15),
+    sendable("ends-before-sending", f'{NOON}    end_date: "today 11:00"\n{CUSTOMER}', 7, 15),
+    sendable("ends-before-sending", NOON + to('send_date: +2d, end_date: "+2d 11:00"'), 7, 66),
+    sendable("ends-before-sending", NOON + to(f'send_date: 2026-12-01, end_date: "{MORNING}"'), 7, 73),
+    sendable("send-date-over", "    end_date: +1d\n" + to("send_date: yesterday"), 7, 51),
     sendable("clock-change", '    end_date: "2027-03-28T02:30"\n' + CUSTOMER, 6, 15),
     sendable("clock-change", to('send_date: "2027-10-31T02:30"'), 6, 51),
     Case("copies-not-allowed", elsewhere(to("previous_id: 1")), 6, 52),
@@ -173,7 +180,7 @@ REFUSALS = [
     sendable("copied-twice", to("previous_id: 1, answers_to_copy: [1], copy_all_answers: true"), 6, 73),
 ]  # fmt: skip
 CASES = [*FORMS, *REFUSALS]
-WARNED = {"clock-change", "nothing-to-copy", "copied-twice"}
+WARNED = {"clock-change", "send-date-over", "nothing-to-copy", "copied-twice"}
 
 
 @pytest.mark.parametrize("case", CASES, ids=[f"{case.code}-{number}" for number, case in enumerate(CASES)])
@@ -253,12 +260,41 @@ def codes(seed: Seed, allowed: Guardrails = ALLOWED) -> list[str]:
     return [finding.code for finding in check_seed(seed, allowed)]
 
 
-def test_when_a_run_starts_every_end_date_is_looked_at() -> None:
-    one = seed("a@example.com", EndDate=Moment("2026-12-01"))
+NOW = datetime(2026, 11, 30, 23, 0, tzinfo=UTC)  # the first of December begins in Amsterdam
+LATE, OVER = "ends-before-sending", "send-date-over"
+
+
+@pytest.mark.parametrize(
+    ("end", "send", "clock", "expected"),
+    [
+        ("2026-12-01", None, None, [LATE]),
+        ("2025-12-24", None, None, [LATE]),
+        ("2026-12-01T00:01", None, None, []),
+        ("2026-12-01T00:01", None, "00:02", [LATE]),
+        ("2026-12-01T00:01", None, "00:00", []),
+        ("2026-12-24", "2026-12-24", None, [LATE]),
+        ("2026-12-24T09:00", "2026-12-24", "09:00", [LATE]),
+        ("2026-12-24T09:01", "2026-12-24", "09:00", []),
+        ("+2d", "2026-12-02T23:59", "11:00", []),
+        ("2026-12-03T00:30", "2026-12-02T23:30Z", "00:31", [LATE]),  # on the next day in Amsterdam
+        ("2026-12-24", "2026-12-01", None, []),
+        ("2026-12-24", "2026-11-30", None, [OVER]),
+        ("2025-12-24", "2025-12-01", None, [OVER, LATE]),
+        (None, "2025-12-01", "11:00", [OVER]),
+        (None, None, "11:00", []),
+    ],
+)
+def test_no_round_is_sent_that_cannot_be_answered(
+    end: str | None, send: str | None, clock: str | None, expected: list[str]
+) -> None:
     zone = ZoneInfo("Europe/Amsterdam")
-    assert list(check_expiry(one, zone, datetime(2026, 11, 30, 22, 59, tzinfo=UTC))) == []
-    (finding,) = check_expiry(one, zone, datetime(2026, 11, 30, 23, 0, tzinfo=UTC))
-    assert (finding.code, finding.path) == ("ends-before-sending", "end_date")
+    members = {"SendDate": Moment(send)} if send else {}
+    batch = {"EndDate": end and Moment(end), "SendTime": clock and Moment(clock, is_time=True)}
+    one = seed("a@example.com", "b@example.com", **batch)
+    one = replace(one, customers=tuple(replace(customer, members=members) for customer in one.customers))
+    found = list(check_days(one, zone, NOW))
+    assert [finding.code for finding in found] == expected
+    assert all("2 customers" in finding.message for finding in found)
 
 
 NOT_NOTIFIED = [

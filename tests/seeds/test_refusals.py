@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -79,6 +80,24 @@ class TestTheTenant:
         end = world.apply()
         assert end.document["summary"]["applied"] == 1
         assert (end.exit, world.mailed) == (Exit.REFUSED, [JANE, JOHN])
+
+    def test_a_seed_that_cannot_be_answered_is_blocked_and_one_that_was_sent_in_time_is_not(
+        self, world: SeedWorld
+    ) -> None:
+        day = f"{datetime.fromtimestamp(world.clock.now() + 86_400, UTC):%Y-%m-%d}"
+        world.declare(JOHN, end_date=day)
+        assert world.apply().counts == {"sent": 1}
+        world.rest(3 * 86_400)
+        assert world.apply().exit is Exit.DONE
+        world.declare(JOHN, JANE, end_date=day)
+        end = world.apply()
+        assert (end.exit, end.codes, end.counts) == (Exit.REFUSED, ["ends-before-sending"], {})
+
+    def test_a_day_of_mail_that_is_over_is_told_and_sent(self, world: SeedWorld) -> None:
+        world.declare(JOHN, JANE, defaults={"data": DATA, "send_date": "2020-01-01"})
+        end = world.apply()
+        assert end.counts == {"sent": 2}
+        assert "send_date 2020-01-01 is before today" in " ".join(end.seeds[0]["notes"])
 
     def test_what_is_sent_already_is_not_blocked_by_a_change_of_the_tenant(self, world: SeedWorld) -> None:
         world.apply()
