@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 import click
@@ -11,6 +12,9 @@ from click.core import ParameterSource
 from reconciler.cli import EPILOG
 from reconciler.cli.completion import complete_seed
 from reconciler.cli.options import (
+    allow_resets_option,
+    consent_of,
+    fingerprints,
     glob_options,
     lock_of,
     lock_options,
@@ -18,6 +22,9 @@ from reconciler.cli.options import (
     output_options,
     plain_options,
     recreate_option,
+    report_option,
+    reports_of,
+    reviewed_option,
     seconds,
     selection_of,
     selection_options,
@@ -75,20 +82,47 @@ def history_prune(older_than: str, yes: bool, **options: Any) -> Command:
     return partial(history_prune, seconds(older_than, "--older-than"), selection_of(options), yes=yes)
 
 
+# A plan of the files goes to the place that RECONCILER_OUT names, so --out of this one has its own variable.
 @click.command(epilog=EPILOG)
 @run_argument
 @selection_options
-@yes_option
+@option("--plan", is_flag=True, help="Show the way back, and write nothing.")
+@click.option(
+    "--out",
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    envvar="RECONCILER_RESTORE_OUT",
+    show_envvar=True,
+    help="The same, and write it to a file, for apply.",
+)
+@allow_resets_option
 @recreate_option
+@report_option
+@reviewed_option
+@yes_option
 @lock_options
 @output_options
 @runs
-def restore(number: int, yes: bool, recreate: tuple[str, ...], **options: Any) -> Command:
-    """Plan the way back from a run, ask, carry it out, verify it."""
-    from reconciler.commands.restore import restore
+def restore(number: int, **options: Any) -> Command:
+    """Plan the way back from a run, ask, carry it out, verify it.
 
-    lock = lock_of(options)
-    return partial(restore, number, selection_of(options), yes=yes, lock=lock, recreate=frozenset(recreate))
+    What was empty before the run is reset, within the limits of every plan. With --plan or --out nothing is
+    written; apply FILE carries out what --out wrote, once it was reviewed.
+    """
+    from reconciler.commands.apply import ApplyOptions, apply
+    from reconciler.commands.plan import PlanOptions, plan
+
+    asked: dict[str, Any] = {"consent": consent_of(options), "reports": reports_of(options)}
+    if options["plan"] or options["out"]:
+        if options["yes"] or options["reviewed"]:
+            raise click.UsageError(
+                "--plan and --out write nothing to the account: leave out --yes, --reviewed"
+            )
+        return partial(plan, selection_of(options), PlanOptions(**asked, out=options["out"], restores=number))
+    asked |= {"yes": options["yes"], "reviewed": fingerprints(options["reviewed"])}
+    return partial(
+        apply, selection_of(options), ApplyOptions(**asked, lock=lock_of(options), restores=number)
+    )
 
 
 @click.group(epilog=EPILOG)

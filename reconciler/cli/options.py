@@ -91,14 +91,15 @@ recreate_option = click.option(
     "the same; repeatable.",
     **_keys,
 )
+allow_resets_option = click.option(
+    "--allow-resets",
+    is_flag=False,
+    flag_value="any",
+    metavar="[N]",
+    help="Consent to resets that no reset: list names; at most N fields if given.",
+)
 consent_options = _all_of(
-    click.option(
-        "--allow-resets",
-        is_flag=False,
-        flag_value="any",
-        metavar="[N]",
-        help="Consent to resets that no reset: list names; at most N fields if given.",
-    ),
+    allow_resets_option,
     click.option("--allow-hide", help="Let is_reusable: false hide this one for good; repeatable.", **_keys),
     recreate_option,
     click.option("--prune", is_flag=True, help="Delete what is live and declared nowhere, within limits."),
@@ -216,7 +217,7 @@ def named_targets(options: dict[str, Any]) -> tuple[str, ...]:
 
 
 def consent_of(options: dict[str, Any]) -> Consent:
-    """Return what the person at the keyboard agreed to."""
+    """Return what the person at the keyboard agreed to, of what the command can be given."""
     from reconciler.engine.plan import Consent
 
     text: str | None = options["allow_resets"]
@@ -224,7 +225,7 @@ def consent_of(options: dict[str, Any]) -> Consent:
         raise click.BadParameter(f"{text} is not a number of fields", param_hint="--allow-resets")
     resets = None if text == "any" else int(text or 0)
     recreate = frozenset(options["recreate"])
-    return Consent(resets, frozenset(options["allow_hide"]), options["prune"], recreate)
+    return Consent(resets, frozenset(options.get("allow_hide", ())), options.get("prune", False), recreate)
 
 
 def lock_of(options: dict[str, Any]) -> Lock:

@@ -13,7 +13,7 @@ from reconciler.commands.console import Console, Pool
 from reconciler.commands.edit import write_ids
 from reconciler.commands.environment import Environment, deferred_interrupts
 from reconciler.commands.expoints import ExpointsSession, digests_of, expoints_session
-from reconciler.commands.journal import memory_in, open_past
+from reconciler.commands.journal import RESTORE, memory_in, open_past
 from reconciler.commands.plan import LiveSnapshot, seeds_exits, snapshot
 from reconciler.commands.reports import (
     ReportFile,
@@ -42,7 +42,7 @@ from reconciler.engine.change import Action, Plan, fingerprint_of
 from reconciler.engine.classify import LastWrite
 from reconciler.engine.outcome import Outcome, Result, exit_of_all
 from reconciler.engine.plan import Consent, Review, digests_meant, joined, without_created
-from reconciler.errors import Exit, ReconcilerError, Refused, describe
+from reconciler.errors import Exit, ReconcilerError, Refused, UsageError, describe
 from reconciler.expoints.planning import SeedsPlan
 from reconciler.expoints.recipients import SeedPlan, SendResult
 from reconciler.expoints.seed import Seed
@@ -72,6 +72,7 @@ class ApplyOptions(Struct, frozen=True):
     since: str | None = None  # a commit: the plan is split by what the files since then cause
     write_ids: bool = False  # whether the files learn the ids of what was created or found by its name
     reports: tuple[ReportFile, ...] = ()
+    restores: int | None = None  # the run to take back, instead of what the files declare
 
 
 def apply(selection: Selection, options: ApplyOptions, console: Console, environment: Environment) -> Exit:
@@ -118,13 +119,14 @@ def _apply_target(
     """Plan, ask, execute, and print how it ended while interrupts are still deferred."""
     approval.check_files(session)
     with expoints_session(session, console) as expoints:
-        with snapshot(session, options.consent, options.since, console) as live:
-            seeds = expoints.plan_with(live.memory) if options.with_seeds else SeedsPlan()
+        with snapshot(session, options.consent, options.since, console, approval.restores) as live:
+            with_seeds = options.with_seeds and approval.restores is None
+            seeds = expoints.plan_with(live.memory) if with_seeds else SeedsPlan()
             planned = approve(approval, live, seeds)
         console.show_before_asking(plan_text(planned, paint=console.paint, verbose=console.verbose))
         if planned.gone:
             console.say(planned.gone)
-        if not options.yes and not approval.binds:
+        if not options.yes and planned.review is None:  # what was reviewed is the answer of a person
             confirm(planned.plan, planned.seeds, console)
         with execute(session, planned, approval.command, options.lock, console, expoints) as applied:
             if options.write_ids:
@@ -158,18 +160,8 @@ class Approval(Struct, frozen=True):
 
     named: frozenset[str] = frozenset()
     files: tuple[PlanFile, ...] = ()
-
-    @property
-    def binds(self) -> bool:
-        """Whether only what was reviewed may be carried out. It then counts as the answer of a person."""
-        return bool(self.named or self.files)
-
-    @property
-    def command(self) -> str:
-        """What a run is called in the journal that carries it out: with what was reviewed, in short."""
-        files = [f"{Path(one.name).name} ({fingerprint_of(one.review.digests)[:12]})" for one in self.files]
-        named = [f"--reviewed {one[:12]}" for one in sorted(self.named)]
-        return " ".join(["apply", *files, *named])
+    restores: int | None = None  # the run to take back, as asked for or by the plan file
+    command: str = "apply"  # what the journal calls a run that carries it out
 
     def check_files(self, session: Session) -> None:
         """Check that each plan file was made for the accounts of the open target, and shows what it means.
@@ -217,7 +209,11 @@ def read_approval(
     Errors as in `read_plan`; `Refused` where another target is named, or a file leaves out what it would do.
     """
     files = tuple(read_plan(environment.folder / path) for path in options.plan_files)
+    restores = options.restores
     for file in files:
+        if file.restores is not None and len(files) > 1:
+            raise UsageError(f"{file.name} is the way back from run {file.restores}: apply it by itself")
+        restores = file.restores
         named = file.review.names.values()
         if left := [visible(key) for key in named if not all(part.holds(key) for part in file.parts)]:
             raise Refused(
@@ -232,13 +228,21 @@ def read_approval(
         selection = replace(selection, target=file.target)
     about = {file.parts for file in files}
     within = about.pop() if len(about) == 1 else ()
-    return Approval(options.reviewed, files), replace(selection, within=within)
+    verb = "apply" if restores is None else f"{RESTORE}{restores}"
+    plans = [f"{Path(one.name).name} ({fingerprint_of(one.review.digests)[:12]})" for one in files]
+    fingerprints = [f"--reviewed {one[:12]}" for one in sorted(options.reviewed)]
+    command = " ".join([verb, *plans, *fingerprints])
+    return Approval(options.reviewed, files, restores, command), replace(selection, within=within)
 
 
 def approve(approval: Approval, live: LiveSnapshot, seeds: SeedsPlan) -> TargetReport:
     """Return what of the plan that is made now is carried out, by what was reviewed."""
     session, memory = live.session, live.memory
-    plan, declared = live.plan(), digests_of(session.seeds, session, session.workspace.settings.time_zone)
+    seeds_here, zone = (
+        session.seeds if approval.restores is None else (),
+        session.workspace.settings.time_zone,
+    )
+    plan, declared = live.plan(), digests_of(seeds_here, session, zone)
     # Seeds that are left out of a run are part of its plan all the same.
     now = [*plan.digests, *(seeds.digests if seeds.account else declared)]
     review = approval.review(now, memory.past, session.account)

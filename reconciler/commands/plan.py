@@ -55,6 +55,7 @@ class PlanOptions(Struct, frozen=True):
     out: Path | None = None  # a file that the plan is written to as well
     since: str | None = None  # a commit: the plan is split by what the files since then cause
     reports: tuple[ReportFile, ...] = ()
+    restores: int | None = None  # the run to take back, instead of what the files declare
 
 
 def plan(selection: Selection, options: PlanOptions, console: Console, environment: Environment) -> Exit:
@@ -103,10 +104,11 @@ def plan_across(
 
 def _plan_target(session: Session, options: PlanOptions, console: Console) -> TargetReport:
     with (
-        snapshot(session, options.consent, options.since, console) as live,
+        snapshot(session, options.consent, options.since, console, options.restores) as live,
         expoints_session(session, console) as expoints,
     ):
-        made, seeds, since = live.plan(), expoints.plan_with(live.memory), live.since()
+        seeds = SeedsPlan() if options.restores else expoints.plan_with(live.memory)
+        made, since = live.plan(), live.since()
     pending = options.detailed_exitcode and (made.changes or seeds.sending)
     exits = [*(blocked.exit for blocked in made.blocked), *seeds_exits(seeds)]
     exit = Exit.gravest([*exits, *([Exit.PENDING] if pending else [])])
@@ -140,10 +142,12 @@ class LiveSnapshot(Struct, frozen=True):
     reader: CachingReader
     consent: Consent
     earlier: EarlierFiles | None = None  # the files that a plan is compared with
+    remarks: tuple[str, ...] = ()  # what a person should know of a way back
 
     def plan(self, review: Review | None = None) -> Plan:
         """Return the plan of the declared, with each difference attributed to git or to the live side."""
-        return attribute_drift(self.plan_as_is(review), self.memory.last_writes)
+        made = attribute_drift(self.plan_as_is(review), self.memory.last_writes)
+        return replace(made, unmanaged=(), remarks=self.remarks) if self.scope.restores else made
 
     def plan_as_is(self, review: Review | None = None) -> Plan:
         """Return the same plan without attributing differences."""
@@ -192,15 +196,32 @@ class LiveSnapshot(Struct, frozen=True):
 
 @contextmanager
 def snapshot(
-    session: Session, consent: Consent, since: str | None, console: Console
+    session: Session, consent: Consent, since: str | None, console: Console, restores: int | None = None
 ) -> Iterator[LiveSnapshot]:
     """Read what is live, as in `read_target`, and yield it while the journal is open.
 
-    `since` names the commit whose files a plan is compared with.
+    `since` names the commit whose files a plan is compared with, `restores` a run to take back, instead of
+    what the files declare. Errors as in `read_target`, and in `way_back`.
     """
+    if restores is not None and (since is not None or consent.prune):
+        raise UsageError("the way back from a run is no plan of the files: leave out --since and --prune")
     earlier = files_at(since, session) if since is not None else None
     with remembered(session, console) as memory:
-        yield replace(read_target(session, memory, consent, console), earlier=earlier)
+        if restores is None:
+            yield replace(read_target(session, memory, consent, console), earlier=earlier)
+            return
+        from reconciler.commands.restore import way_back  # only here: few plans are one
+
+        wanted, remarks = way_back(restores, session, memory)
+        keys = {one.key for one in wanted}
+        if unknown := sorted(consent.recreate - keys):
+            named = ", ".join(map(visible, unknown))
+            raise UsageError(
+                f"run {restores} wrote nothing that is called {named}: {meant(unknown[0], keys)}"
+            )
+        wanted = [*chosen_keys(wanted, session.parts)]
+        live = read_live(session, wanted, memory, consent, Listing.DECLARED, console)
+        yield replace(live, scope=replace(live.scope, restores=restores), remarks=remarks)
 
 
 def read_target(session: Session, memory: Memory, consent: Consent, console: Console) -> LiveSnapshot:
@@ -210,8 +231,7 @@ def read_target(session: Session, memory: Memory, consent: Consent, console: Con
     a consent to something that no file declares.
     """
     known = {one.key for of_target in session.workspace.declared.values() for one in of_target}
-    unknown = sorted((consent.recreate | consent.hide) - known)
-    if unknown:
+    if unknown := sorted((consent.recreate | consent.hide) - known):
         raise UsageError(
             f"nothing declared is called {', '.join(map(visible, unknown))}; --recreate and --allow-hide "
             f"take a whole key: {meant(unknown[0], known)}"

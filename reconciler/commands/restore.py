@@ -1,70 +1,27 @@
-"""`reconciler restore RUN`: the way back from a run, planned, confirmed and carried out like any plan."""
+"""The way back from a run: what has to be declared for it. It is planned and carried out like any plan."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from msgspec.structs import replace
-
-from reconciler.commands.apply import confirm, execute
-from reconciler.commands.console import Console
-from reconciler.commands.environment import Environment
-from reconciler.commands.expoints import expoints_session
 from reconciler.commands.history import the_run
-from reconciler.commands.journal import RESTORE, Memory, id_after, remembered
-from reconciler.commands.plan import read_live
-from reconciler.commands.runs import NO_WAIT, Lock
-from reconciler.commands.session import Session, check_target_is_named, open_session
-from reconciler.commands.workspace import Selection
-from reconciler.engine.change import Plan
+from reconciler.commands.journal import RESTORE, Memory, id_after
+from reconciler.commands.session import Session
+from reconciler.engine.classify import known_defaults
 from reconciler.engine.drift import rollback
-from reconciler.engine.inventory import Listing
-from reconciler.engine.plan import Consent
-from reconciler.errors import Exit, Refused
-from reconciler.expoints.planning import SeedsPlan
+from reconciler.engine.kind import Declared
+from reconciler.errors import Refused
 from reconciler.journal.entries import ADOPT, MAY_BE_DONE, Run, shown_accounts
-from reconciler.render.json import report_document
-from reconciler.render.report import TargetReport
-from reconciler.render.text import plan_text, report_text
+from reconciler.journal.journal import ReadOnlyJournal
 from reconciler.render.values import counted
 
 
-def restore(
-    number: int,
-    selection: Selection,
-    console: Console,
-    environment: Environment,
-    *,
-    yes: bool = False,
-    lock: Lock = NO_WAIT,
-    recreate: frozenset[str] = frozenset(),
-) -> Exit:
-    """Put back what a run overwrote, within the same limits and with the same checks as any apply.
+def way_back(number: int, session: Session, memory: Memory) -> tuple[list[Declared], tuple[str, ...]]:
+    """Return what takes a run back, and what a person should know of it. Asks no API.
 
-    `recreate` names keys that may be created although an earlier run may have created them.
+    Errors: `UsageError` where there is no such run; `Refused` where it was on another account or wrote
+    nothing that can be restored.
     """
-    check_target_is_named(selection, environment)
-    with open_session(selection, environment) as session:
-        with remembered(session, console) as memory:
-            made, notes = _plan_back(number, session, memory, Consent(recreate=recreate), console)
-        planned = TargetReport(made, digests=made.digests)
-        text = plan_text(planned, paint=console.paint, verbose=console.verbose)
-        console.show_before_asking("\n\n".join([*notes, text]))
-        if not yes:
-            confirm(made, SeedsPlan(), console)
-        with (
-            expoints_session(session, console) as expoints,
-            execute(session, planned, f"{RESTORE}{number}", lock, console, expoints) as applied,
-        ):
-            document = report_document(applied) | {"restored_run": number, "remarks": notes}
-            console.result(report_text(applied, paint=console.paint), document)
-    return applied.exit
-
-
-def _plan_back(
-    number: int, session: Session, memory: Memory, consent: Consent, console: Console
-) -> tuple[Plan, list[str]]:
-    """Return the plan that takes a run back, and what a person should know of it. Errors: `Refused`."""
     if memory.trouble is not None:
         raise memory.trouble
     run = the_run(memory.past, number)
@@ -76,19 +33,23 @@ def _plan_back(
             f"run {number} was on target {run.start.target}, account {accounts}, "
             f"and this is {session.account_name}: name the target that it was on"
         )
+    mailed = _mailed(memory.past, run)
     if not operations:
-        raise Refused(f"run {number} wrote no configuration; there is nothing to be restored")
+        mail = f" {mailed}" if mailed else ""
+        raise Refused(f"run {number} wrote no configuration; there is nothing to be restored.{mail}")
     # A write that was refused has changed nothing.
     changed = [
         o for o in operations if not (end := o.ending) or end.result in MAY_BE_DONE or end.after is not None
     ]
     # Where something may have been created and no id of it is known, nothing is deleted for it.
     nameless = [o for o in changed if o.intent.before is None and id_after(o) is None]
+    defaults = known_defaults(session.kind, session.target.defaults, memory.learned)
     declared = [
         rollback(
             session.kind,
             f"run {number}",
             o.intent.key,
+            defaults,
             id=id_after(o),
             before=o.intent.before,
             sent=o.intent.body,
@@ -96,17 +57,31 @@ def _plan_back(
         for o in changed
         if o not in nameless
     ]
-    made = read_live(session, declared, memory, consent, Listing.DECLARED, console).plan_as_is()
     latest = memory.past.latest(session.account)
-    written = {key: last.run for key, last in latest.items() if last.intent.action != ADOPT}
+    # A way back from the same run that ended half-way is no other run.
+    again = {
+        one.number
+        for one in memory.past.runs(session.account)
+        if one.start.command.split()[:2] == [RESTORE.strip(), str(number)]
+    }
+    written = {k: last.run for k, last in latest.items() if last.intent.action != ADOPT}
     later = [o.intent.key for o in changed if written.get(o.intent.key, 0) > number]
-    return replace(made, unmanaged=()), list(_notes(run, [o.intent.key for o in nameless], later))
+    later = [key for key in later if written[key] not in again]
+    notes = _notes(run, [o.intent.key for o in nameless], later)
+    return declared, (*([mailed] if mailed else []), *notes)
+
+
+def _mailed(past: ReadOnlyJournal, run: Run) -> str:
+    """Return whom a run sent to, or may have, and that it cannot be taken back; empty for nobody."""
+    counts = past.record(run).run.counts
+    sent, doubtful = counts.get("sent", 0), counts.get("customers in doubt", 0)
+    parts = [f"sent to {counted(sent, 'customer')}"] if sent else []
+    parts += [f"may have sent to {counted(doubtful, 'customer')}"] if doubtful else []
+    return f"Run {run.number} also {' and '.join(parts)}: mail cannot be restored." if parts else ""
 
 
 def _notes(run: Run, nameless: Sequence[str], later: Sequence[str]) -> Iterator[str]:
     """Yield what a person should know before the way back is taken."""
-    if sent := run.counts.get("sent", 0):
-        yield f"Run {run.number} also sent to {counted(sent, 'customer')}: mail cannot be restored."
     if nameless:
         yield (
             f"No id is known of what run {run.number} may have created, so nothing is deleted for it: "

@@ -83,13 +83,15 @@ class Action(StrEnum):
 class Scope(Struct, frozen=True):
     """Where a plan is true: the target, its account, the limits, and what of the files it is about.
 
-    That is what is in all of the `parts`; everything, without any.
+    That is what is in all of the `parts`; everything, without any. `restores` is the run that it takes back,
+    `None` for a plan of what the files declare.
     """
 
     target: str
     account: str
     limits: Limits = field(default_factory=Limits)
     parts: tuple[Globs, ...] = ()
+    restores: int | None = None
 
 
 class Block(Struct, frozen=True):
@@ -225,6 +227,7 @@ class Plan(Struct, frozen=True):
     unchanged: tuple[Unchanged, ...] = ()
     unmanaged: tuple[Live, ...] = ()
     may_reset: int | None = None  # how many fields policy alone may reset, by limit or consent; `None` is any
+    remarks: tuple[str, ...] = ()  # what a person should know of it as a whole
 
     @property
     def digests(self) -> tuple[str, ...]:

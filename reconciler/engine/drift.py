@@ -9,8 +9,16 @@ from msgspec.structs import replace
 
 from reconciler.engine.body import Absent, compared, lenient, shows_zero, value_at
 from reconciler.engine.change import Action, Change, Plan, Unchanged
-from reconciler.engine.classify import AccountProfile, Drift, FieldClass, FieldView, LastWrite
-from reconciler.engine.kind import Body, Declared, Field, Given, Json, Kind, Origin
+from reconciler.engine.classify import (
+    ASSUMED_EMPTY,
+    AccountProfile,
+    Defaults,
+    Drift,
+    FieldClass,
+    FieldView,
+    LastWrite,
+)
+from reconciler.engine.kind import Body, Declared, Field, Given, Json, Kind, Origin, Policy, Ruling
 from reconciler.problems import Place
 
 Entry = TypeVar("Entry", Change, Unchanged)
@@ -22,12 +30,26 @@ def attribute_drift(plan: Plan, last: Mapping[str, LastWrite]) -> Plan:
     """Return the plan with the drift of every field that differs, or that is no longer declared.
 
     `last` is by the key of today. Only updates have a drift, and what is unchanged; nothing else is touched.
+    Of a way back, which no file asks for, it is only said what was changed live since the last write.
     """
+    is_way_back = plan.scope.restores is not None
 
     def attributed(entry: Entry) -> Entry:
         write = last.get(entry.key)
         if write and write.id != entry.id:
             write = None  # a write of a resource that the key no longer means says nothing of this one
+        if is_way_back:
+            if write is None or isinstance(entry, Unchanged):
+                return entry
+            changed = {
+                view.path
+                for view in entry.fields
+                if view.differs and _changed_live(plan.account, write, view)[0]
+            }
+            views = (
+                replace(view, drift=Drift.LIVE) if view.path in changed else view for view in entry.fields
+            )
+            return replace(entry, fields=tuple(views))
         if isinstance(entry, Change):
             if entry.action is not Action.UPDATE:
                 return entry
@@ -66,11 +88,13 @@ def _was_declared(account: AccountProfile, last: LastWrite, view: FieldView) -> 
     return last.before is None or compared(field, before) != compared(field, sent)
 
 
-def _difference(account: AccountProfile, last: LastWrite, view: FieldView) -> Drift:
-    """Compare what the last write sent and left behind, what is live, and what is wanted now."""
-    field, left_out = account.kind.by_path[view.path], view.cls in _LEFT_OUT
-    strict = account.explicit_empties and not left_out
-    sent = _sent(last.sent, field)
+def _changed_live(account: AccountProfile, last: LastWrite, view: FieldView) -> tuple[bool | None, bool]:
+    """Return whether the live value is not as the last write left it, and whether that was not carried out.
+
+    `None` is for what the server put there, and what was not read.
+    """
+    field, sent = account.kind.by_path[view.path], _sent(last.sent, account.kind.by_path[view.path])
+    strict = account.explicit_empties and view.cls not in _LEFT_OUT
 
     def is_live(body: Body | None) -> bool:
         """Tell whether a body shows what is live; false counts only where both show theirs."""
@@ -82,13 +106,22 @@ def _difference(account: AccountProfile, last: LastWrite, view: FieldView) -> Dr
 
     was_undone = not last.is_sure and is_live(last.before)
     if is_live(last.after) or was_undone:
-        changed_live = False
-    elif last.after is not None and last.is_sure:
-        changed_live = True
-    elif isinstance(sent, Absent):
-        return Drift.UNKNOWN  # what the server put there was not read
-    else:
-        changed_live = compared(field, sent, strict=strict) != view.before
+        return False, was_undone
+    if last.after is not None and last.is_sure:
+        return True, False
+    if isinstance(sent, Absent):
+        return None, False
+    return compared(field, sent, strict=strict) != view.before, False
+
+
+def _difference(account: AccountProfile, last: LastWrite, view: FieldView) -> Drift:
+    """Compare what the last write sent and left behind, what is live, and what is wanted now."""
+    field, left_out = account.kind.by_path[view.path], view.cls in _LEFT_OUT
+    strict = account.explicit_empties and not left_out
+    sent = _sent(last.sent, field)
+    changed_live, was_undone = _changed_live(account, last, view)
+    if changed_live is None:
+        return Drift.UNKNOWN
     if last.restored:
         return Drift.LIVE if changed_live else Drift.RESTORED
     if left_out:
@@ -111,22 +144,41 @@ def _sent(body: Body, field: Field) -> Json | Absent:
 
 
 def rollback(
-    kind: Kind, run: str, key: str, *, id: int | None, before: Body | None, sent: Body | None
+    kind: Kind,
+    run: str,
+    key: str,
+    defaults: Defaults,
+    *,
+    id: int | None,
+    before: Body | None,
+    sent: Body | None,
 ) -> Declared:
     """Return what has to be declared so that a resource is again as it was before a write.
 
     `before` is the whole body that was there (`None`: it was created, and becomes absent), `sent` what
     replaced it, and `id` what the resource has now (`None`: it was deleted, and gets a new one). `run` is how
-    the plan calls the origin of these values.
+    the plan calls the origin of these values. What was empty is reset, which nobody has consented to yet; it
+    is given as empty where its default is known to be something else.
     """
-    origin = Origin(run, Place(run, 1, 1))
-    fields = [field for field in kind.fields if field.path != kind.visible_field]
-    if before is None:
-        fields = [kind.by_path[kind.name_field]]
+    origin = Origin(run, Place("", 1, 1))  # of a run, and of no file
     given: dict[str, Given] = {}
-    for field in fields:
-        value = value_at((sent or {}) if before is None else before, field.member)
-        if isinstance(value, Absent) or value is None:  # what a body left out was empty
-            value = None if field.nullable else False
-        given[field.path] = Given(value, origin)
-    return Declared(key, origin.place, id, absent=before is None, given=given)
+    rulings: dict[str, Ruling] = {}
+
+    def found(body: Body | None, field: Field) -> Json:
+        value = value_at(body or {}, field.member)
+        return None if isinstance(value, Absent) or value in ("", [], {}) else value
+
+    if before is None:
+        given[kind.name_field] = Given(found(sent, kind.by_path[kind.name_field]), origin)
+        return Declared(key, origin.place, id, absent=True, given=given)
+    for field in kind.fields:
+        value, path = found(before, field), field.path
+        if path == kind.visible_field:
+            continue
+        if value is not None:
+            given[path] = Given(value, origin)
+        elif compared(field, defaults.get(path, ASSUMED_EMPTY).value) is not None:
+            given[path] = Given(None if field.nullable else False, origin)
+        elif not field.fills_itself or found(sent, field) is not None:  # what the run did not send stays
+            rulings[path] = Ruling(Policy.RESET, origin, own=False)
+    return Declared(key, origin.place, id, given=given, rulings=rulings)

@@ -391,9 +391,10 @@ def _limited(plan: Plan, verdicts: Sequence[Verdict], consent: Consent, live: in
     wanted, allowed = sum(map(len, resets.values())), (limits.resets, consent.resets)
     may_reset = None if None in allowed else max(limit for limit in allowed if limit is not None)
     if may_reset is not None and wanted > may_reset:
+        instead = "" if plan.scope.restores else "declare it, name it under keep or reset, or "
         why = (
-            "declare it, name it under keep or reset, or consent with --allow-resets (limits.resets is "
-            f"{limits.resets}, this plan resets {wanted})"
+            f"{instead}consent with --allow-resets (limits.resets is {limits.resets}, this plan resets "
+            f"{wanted})"
         )
         blocks = {
             key: Block(
@@ -413,7 +414,7 @@ def _limited(plan: Plan, verdicts: Sequence[Verdict], consent: Consent, live: in
         if most is None or len(keys) <= most:
             continue
         limit = f"limits.{action}s allows {most}" + (f" ({share})" if action is Action.UPDATE else "")
-        part = ", or apply a part with --only" if action is Action.UPDATE else ""
+        part = ", or apply a part with --only" if action is Action.UPDATE and not plan.scope.restores else ""
         why = f"this plan {action}s {len(keys)}, {limit}; if that is meant, raise it for the target{part}"
         verdicts = _blocking(verdicts, dict.fromkeys(keys, Block(code, why)))
     return replace(

@@ -31,7 +31,7 @@ RESULTS = ("applied", "failed", "stale", "skipped", "in doubt")
 MAY_BE_DONE, SURELY_NOT_DONE = ("applied", "in doubt"), ("failed", "stale", "skipped")
 """How a write ends that may have been carried out, as may one without an end; and how the others end."""
 
-FOUND_BY_NAME = "found by its name"  # how the reason begins of a write that a later run has looked up
+FOUND_BY_NAME = "found by its name"  # the reason of a create that a later run has found: `… in run 7`
 DIED = "the run died before it could be told"  # of a write or a batch that has no end
 RESOLVED = "resolved by a person"  # the note of deliveries that a person has judged; nothing was sent then
 

@@ -73,7 +73,6 @@ class JournalState(Struct):
     mail: list[tuple[int | None, StandingChanged]] = field(default_factory=list)
     """What became of customers, in this order, each with the run that wrote it down, as far as it is kept."""
     learned: dict[int, Mapping[str, Any]] = field(default_factory=dict)  # run → what it learned
-    resolved: dict[int, int] = field(default_factory=dict)  # write → the later run that found out its end
     last_run: int = 0  # the highest number ever given to a run; pruning takes none back
     last_write: int = 0
     last_batch: int = 0
@@ -89,7 +88,6 @@ class JournalState(Struct):
             defaults=dict(self.defaults),
             mail=list(self.mail),
             learned=dict(self.learned),
-            resolved=dict(self.resolved),
         )
 
     def latest(self, account: str | None = None) -> dict[tuple[str, str], Operation]:
@@ -147,30 +145,20 @@ class JournalState(Struct):
                 self.writes[fact.number] = Operation(fact.number, fact.run, fact.intent, at, ending)
                 self.places[fact.number] = (n, 0)
             case WriteEnded():
-                self._take_end(n, at, fact)
+                if fact.operation not in self.writes:
+                    raise Unsound(f"there is no write {fact.operation} before it")
+                self._heard_of(self.writes[fact.operation].run, at)
+                self.writes[fact.operation] = replace(self.writes[fact.operation], ending=fact.ending)
+                self.places[fact.operation] = (self.places[fact.operation][0], n)
             case DefaultsLearned():
-                self._take_defaults(fact)
+                self.defaults[fact.account] = {**self.defaults.get(fact.account, {}), **fact.values}
+                self.learned[fact.run] = {**self.learned.get(fact.run, {}), **fact.values}
             case BatchBegan():
                 self._take_batch(at, fact)
             case StandingChanged():
                 self._take_standing(at, fact)
             case RunsPruned():
                 self._take_pruning(fact)
-
-    def _take_end(self, n: int, at: float, fact: WriteEnded) -> None:
-        if fact.operation not in self.writes:
-            raise Unsound(f"there is no write {fact.operation} before it")
-        write = self.writes[fact.operation]
-        self._heard_of(write.run, at)
-        self.writes[fact.operation] = replace(write, ending=fact.ending)
-        self.places[fact.operation] = (self.places[fact.operation][0], n)
-        if fact.ending.reason.startswith(FOUND_BY_NAME) and (by := self._at_work(write.intent.account)):
-            self.resolved[fact.operation] = by
-
-    def _take_defaults(self, fact: DefaultsLearned) -> None:
-        self.defaults[fact.account] = {**self.defaults.get(fact.account, {}), **fact.values}
-        if fact.run in self.runs:
-            self.learned[fact.run] = {**self.learned.get(fact.run, {}), **fact.values}
 
     def _take_batch(self, at: float, fact: BatchBegan) -> None:
         number, batch = _next(self.last_batch, fact.number), fact.batch
@@ -210,9 +198,6 @@ class JournalState(Struct):
         self.writes = {number: one for number, one in self.writes.items() if one.run not in gone}
         self.places = {number: places for number, places in self.places.items() if number in self.writes}
         self.mail = [(None if run in gone else run, one) for run, one in self.mail]
-        self.learned = {run: values for run, values in self.learned.items() if run not in gone}
-        resolved = self.resolved.items()
-        self.resolved = {one: run for one, run in resolved if one in self.writes and run not in gone}
         self.last_run = max(self.last_run, fact.last_run)
         self.last_write = max(self.last_write, fact.last_operation)
 
@@ -458,7 +443,9 @@ def record_of(state: JournalState, run: Run) -> RunRecord:
     for one in mail:
         name = _COUNTED_AS[one.standing] if one.was is None else "customers resolved"
         counts[name] = counts.get(name, 0) + one.customers
-    if resolved := tuple(state.writes[write] for write, by in state.resolved.items() if by == run.number):
+    reason = f"{FOUND_BY_NAME} in run {run.number}"
+    found = (one for one in state.writes.values() if one.ending and one.ending.reason == reason)
+    if resolved := tuple(found):
         counts["changes resolved"] = len(resolved)
     # What breaks off without counting is written down as an error, like any bug.
     broke_off = run.exit == Exit.ERROR and not run.counts and not run.note

@@ -81,6 +81,7 @@ class PlanFile(Struct, frozen=True):
     review: Review
     parts: tuple[Globs, ...] = ()  # what of the files it is about; nothing where that is all of them
     changes: tuple[Any, ...] = ()  # what it shows of its changes, each a `ChangePart`
+    restores: int | None = None  # the run that it takes back, if it is not of what the files declare
 
     def check_shown(self, kind: Kind) -> None:
         """Check that what it shows of each change is what its digest stands for. Errors: `Refused`."""
@@ -118,7 +119,8 @@ def read_plan(path: Path) -> PlanFile:
     review = Review(digests, names, frozenset() if document.explicit_empties else digests)
     parts = tuple(Globs(tuple(one.only), tuple(one.exclude)) for one in document.selection)
     target, account, tenant = document.target, document.account, document.tenant
-    return PlanFile(name, target, account, tenant, review, parts, tuple(document.changes))
+    shown = tuple(document.changes)
+    return PlanFile(name, target, account, tenant, review, parts, shown, document.restores)
 
 
 def _parsed(path: Path, name: str) -> Any:

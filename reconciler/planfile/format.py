@@ -35,9 +35,12 @@ class _Part(BaseModel):
 
 
 def _described(name: str, description: str, /, **members: Any) -> Any:
-    """Return the model of a document or of a part: a member is its type, or that and what it means."""
+    """Return the model of a document or of a part: a member is its type, or that and what it means.
+
+    One that was added later has what it stands for where an earlier version wrote none.
+    """
     fields: dict[str, Any] = {
-        member: (form[0], Field(description=form[1])) if isinstance(form, tuple) else (form, ...)
+        member: (form[0], Field(*form[2:], description=form[1])) if isinstance(form, tuple) else (form, ...)
         for member, form in members.items()
     }
     return create_model(name, __base__=_Part, __doc__=description, **fields)
@@ -189,6 +192,8 @@ PlanDocument: Any = _described(
         list[SelectionPart],
         "What of the files it is about: what is in all of these; all of it where none is.",
     ),
+    restores=(Line | None, "The run that it takes back; null for a plan of what the files declare.", None),
+    remarks=(list[str], "What a person should know of a way back.", ()),
     fingerprint=Digest,
     summary=SummaryPart,
     since=SincePart | None,

@@ -38,6 +38,8 @@ def plan_document(planned: TargetReport) -> Document:
         "explicit_empties": plan.account.explicit_empties,
         "limits": {"resets": limits.resets, "deletes": limits.deletes, "updates": updates},
         "selection": [{"only": [*one.only], "exclude": [*one.exclude]} for one in plan.scope.parts],
+        "restores": plan.scope.restores,
+        "remarks": [*plan.remarks],
         "fingerprint": planned.fingerprint,
         "summary": dict(planned.plan_summary),
         "changes": [_change(kind, change, since) for change in plan.changes],
@@ -102,7 +104,7 @@ _CARRIED: Document = {
 
 def _field(kind: Kind, view: FieldView) -> Document:
     field, accepted = kind.by_path[view.path], view.accepted
-    place = view.origin.place if view.origin else None
+    place = view.origin.place if view.origin and view.origin.place.file else None
     return {
         "path": view.path,
         "class": view.cls.value,

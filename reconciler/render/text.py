@@ -109,7 +109,8 @@ def plan_text(planned: TargetReport, *, paint: Paint = PLAIN, verbose: bool = Fa
                 )
             ],
         ),
-        f"{paint.reset('↺')} not declared: the PUT leaves it out, and the server puts it back to its default."
+        f"{paint.reset('↺')} {'empty before' if plan.scope.restores else 'not declared'}: "
+        "the PUT leaves it out, and the server puts it back to its default."
         if plan.resets
         else "",
         *remarks(plan, verbose=verbose),
@@ -183,12 +184,17 @@ def header_text(plan: Plan) -> str:
         by_policy, may = plan.resets_by_policy, "any" if plan.may_reset is None else str(plan.may_reset)
         flag = "" if plan.may_reset == limits.resets else ", by --allow-resets"
         end = ", so these are blocked" if refused else ""
-        resets += f" (named {plan.resets - by_policy}, by policy {by_policy + refused} of {may}{flag}{end})"
+        named = "" if scope.restores else f"named {plan.resets - by_policy}, by policy "
+        resets += f" ({named}{by_policy + refused} of {may}{flag}{end})"
     share = f" (from {SHARE_COUNTS_FROM} live on)" if isinstance(limits.updates, Share) else ""
     lines = [
         f"Target {harmless(scope.target)}, account {harmless(scope.account)}",
         f"Limits: resets {resets}, deletes {deletes}, updates {updates}{share}",
     ]
+    if scope.restores is not None:
+        lines.append(
+            f"Way back from run {scope.restores}: to what was live before it, whatever the files declare"
+        )
     for part in scope.parts:
         only = f"only {', '.join(part.only)}" if part.only else "all"
         without = f", without {', '.join(part.exclude)}" if part.exclude else ""
@@ -258,6 +264,10 @@ def field_rows(kind: Kind, views: Sequence[FieldView], paint: Paint = PLAIN) -> 
                     symbol, style, old, new = "~", paint.update, before, after
             case FieldClass.RESET:
                 reason = "as named" if view.consented else "by policy"
+                if (
+                    view.origin and not view.origin.place.file
+                ):  # no file wants it, but the way back from a run
+                    reason = f"as before {view.origin.level}"
                 notes = (f"reset {reason}, default {(view.default or ASSUMED_EMPTY).source.words}", drift)
                 symbol, style, old, new = "↺", paint.reset, before, after
             case FieldClass.REFUSED:
@@ -269,7 +279,7 @@ def field_rows(kind: Kind, views: Sequence[FieldView], paint: Paint = PLAIN) -> 
                 until = f"until {view.accepted.until}: {harmless(view.accepted.reason)}"
                 notes = (f"accepted{wanted} {until}", "")
             case FieldClass.REMOVED:
-                symbol, style, old, notes = "-", paint.delete, before, ("", "")
+                symbol, style, old, notes = "-", paint.delete, before, ("", drift)
             case _ if view.cls is not FieldClass.KEPT or view.after is None or stays_visible:
                 continue
         yield FieldRow(view, symbol, old, new, ", ".join(note for note in notes if note), style)
@@ -316,7 +326,8 @@ def _unchanged(plan: Plan, paint: Paint, *, verbose: bool) -> Iterator[str]:
 
 
 def remarks(plan: Plan, *, verbose: bool = False) -> Iterator[str]:
-    """Yield what to do where a default is stated and not proved, and which updates are of unknown origin."""
+    """Yield what to know of a plan: of a way back, where a default is not proved, of unknown origins."""
+    yield from plan.remarks
     changes = [*plan.changes, *(blocked.change for blocked in plan.blocked if blocked.change)]
     seen = (view for one in changes for view in one.fields if view.differs or view.cls is FieldClass.REFUSED)
     if any(view.is_claimed for view in seen):

@@ -10,7 +10,6 @@ import pytest
 
 from reconciler.commands.history import history_prune
 from reconciler.commands.plan import show
-from reconciler.commands.restore import restore
 from reconciler.commands.validate import validate
 from reconciler.errors import Exit
 from tests.commands.world import EVERYTHING, World
@@ -87,7 +86,7 @@ def test_a_change_of_the_files_is_told_from_one_in_the_tool(
 
 def test_what_a_restore_left_is_no_change_of_git_and_the_way_back_itself_says_nothing(world: World) -> None:
     applied(world, FORMAT)
-    (change,) = world.ran(restore, 1, EVERYTHING, json=True, yes=True).document["plan"]["changes"]
+    (change,) = world.restores(json=True).document["plan"]["changes"]
     assert {field["drift"] for field in change["fields"]} == {None}
     world.clock.sleep(60)
     assert drifts(world) == {"date_format": "restored"}

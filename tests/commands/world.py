@@ -49,7 +49,7 @@ def document_of(out: str) -> Any:
     kind = next((kind for kind, member in kinds.items() if member in document), "")
     if "targets" in document and "resources" not in document and kind in ("report", ""):
         kind = "reports" if kind else "plans"
-    if kind and "restored_run" not in document:  # a restore says more than an apply
+    if kind:
         assert [error.message for error in _validator(kind).iter_errors(document)] == []
     return document
 
@@ -177,6 +177,10 @@ class World:
         """Apply with a yes; what is asked are fields of `ApplyOptions`, and keywords of `ran`."""
         options = ApplyOptions(consent, **{"yes": True, **_fields_of(ApplyOptions, asked)})
         return self.ran(apply, selection, options, **asked)
+
+    def restores(self, number: int = 1, consent: Consent = RESETS, **asked: Any) -> Run:
+        """Take a run back with a yes; what is asked is as for `applies`."""
+        return self.applies(consent, restores=number, **asked)
 
     @property
     def environment(self) -> Environment:

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from reconciler.commands.adopt import Wanted, adopt
 from reconciler.commands.edit import fmt
 from reconciler.commands.history import Filter, history, history_show
-from reconciler.commands.restore import restore
+from reconciler.commands.plan import PlanOptions, plan
 from reconciler.commands.workspace import Selection
 from reconciler.errors import Exit, FilesInvalid, NotEdited, Refused, UsageError
 from reconciler.sandbox import Fault, Variants, create_app
@@ -265,7 +265,7 @@ def test_the_journal_knows_that_live_and_declared_agreed(accounts: Accounts) -> 
     history_show(1, Selection(target="one"), console, accounts.environment)
     assert screen.out.endswith("= import_configs.welcome-all  adopt id 1: live as declared\n")
     with pytest.raises(Refused, match="wrote no configuration"):
-        restore(1, Selection(target="one"), console, accounts.environment, yes=True)
+        plan(Selection(target="one"), PlanOptions(restores=1), console, accounts.environment)
 
 
 def test_where_the_journal_cannot_be_written_the_files_are_and_a_warning_says_so(accounts: Accounts) -> None:

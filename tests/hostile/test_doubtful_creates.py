@@ -12,7 +12,6 @@ import pytest
 from msgspec.structs import replace
 
 from reconciler.commands.history import Filter, history, history_show
-from reconciler.commands.restore import restore
 from reconciler.commands.workspace import Selection
 from reconciler.engine.plan import SETTLE_SECONDS, Consent
 from reconciler.errors import Exit
@@ -184,7 +183,7 @@ def test_what_a_restore_created_in_doubt_is_not_restored_twice(world: World) -> 
     world.variants, world.faults = HIDDEN, [Fault.parse(f"{POST}:1+:after:drop")]
     for recreate, expected in ((False, 1), (False, 1), (True, 2)):
         keys = frozenset({"import_configs.welcome"} if recreate else ())
-        world.ran(restore, 1, EVERYTHING, yes=True, recreate=keys)
+        world.restores(consent=Consent(resets=None, recreate=keys))
         assert posts(world) == expected
 
 

@@ -191,8 +191,10 @@ def _problem(problem: Problem, links: Links) -> Document:
     }
 
 
-def _spot(place: Place, links: Links) -> Document:
-    """Return a place in a file, with the address at which it is seen, if there is one."""
+def _spot(place: Place, links: Links) -> Document | None:
+    """Return a place in a file, with the address at which it is seen; `None` for what stands in none."""
+    if not place.file:
+        return None
     file = harmless(place.file)
     return {"file": file, "text": f"{file}:{place.line}", "link": links.to(place)}
 
