@@ -437,7 +437,7 @@ def _table(
         else:
             misfits[number] = len(cells)
     for column, lines in unnamed.items():
-        message = f"this column has no header, and a value in line {lines[0]}{_lines_of(lines)}"
+        message = f"this column has no header, and values{_lines_of(lines) or f' in line {lines[0]}'}"
         refuse(Refusal("csv-header", message, "give it a header, or empty the column"), line, column)
     for number in [*misfits][:1]:
         message = f"this row has {misfits[number]} cells, the first line has {len(headers)}"
@@ -461,9 +461,11 @@ def _row(
 
 
 def _lines_of(lines: Sequence[int]) -> str:
-    """Return which lines a message about several rows is about, empty for one."""
+    """Return which lines a message about the first of several rows is about, empty for one."""
+    if len(lines) == 1:
+        return ""
     more = f" and {len(lines) - MOST_LINES} more" if len(lines) > MOST_LINES else ""
-    return f" (lines {', '.join(map(str, lines[:MOST_LINES]))}{more})" if len(lines) > 1 else ""
+    return f" (line {lines[0]}; likewise {', '.join(map(str, lines[1:MOST_LINES]))}{more})"
 
 
 _WHOLE = re.compile(r"-?(?:0|[1-9][0-9]{0,17})")
@@ -472,7 +474,8 @@ _WHOLE = re.compile(r"-?(?:0|[1-9][0-9]{0,17})")
 def _read_cell(cell: str, kind: type) -> Json:
     if kind is int and _WHOLE.fullmatch(cell):
         return int(cell)
-    return cell == "true" if kind is bool and cell in ("true", "false") else cell
+    # Excel makes capital letters of them.
+    return cell.lower() == "true" if kind is bool and cell.lower() in ("true", "false") else cell
 
 
 def _headed(
@@ -521,13 +524,11 @@ def _wrong_headers(
             continue
         if count > 1:
             yield column, f"{count} columns are {shown_header}", "keep one of them"
-        elif header == ESCAPE or header != header.strip(BLANKS):
-            shown_name = visible(header.removeprefix(ESCAPE).strip(BLANKS))
-            yield (
-                column,
-                f"the header {shown_header} is empty, or has blanks around it",
-                f"write {shown_name or 'a name'}",
-            )
+        elif header == ESCAPE:
+            yield column, f"{ESCAPE} names no column", "write the name of a column behind it"
+        elif header != header.strip(BLANKS):
+            message = f'the header "{shown_header}" has blanks around it'
+            yield column, message, f"write {visible(header.strip(BLANKS))}"
         elif header in section.row.model_fields and header not in cells:
             yield column, f"{shown_header} does not fit into a table", f"use a .jsonl file, {is_of_data}"
         elif field_meant in cells and header not in cells:

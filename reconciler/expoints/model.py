@@ -94,11 +94,13 @@ def _moment(value: str, *, is_time: bool = False) -> str:
     try:
         is_relative(Moment(value, is_time))
     except ValueError as error:
-        days = None if is_time else days_meant(value)
-        if days is None:  # it may be anything, so it is not repeated
+        if is_time:
             raise
+        # What is in no form of a date may be anything, so it is not repeated.
+        days = days_meant(value)
+        message = f"{'this' if days is None else value} is no day that is understood here"
         hint = f"write {' or '.join(days)}: the year, the month, the day" if days else str(error)
-        raise refusal("invalid-value", f"{value} is no day that is understood here", hint) from error
+        raise refusal("invalid-value", message, hint) from error
     return value
 
 

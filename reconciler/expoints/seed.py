@@ -253,9 +253,9 @@ _MONTHS = (
     *("jan", "feb", "mar|mrt|maa|mär", "apr", "may|mei|mai", "jun", "jul", "aug", "sep", "o[ck]t", "nov"),
     "de[cz]",
 )
-_MONTH = "|".join(f"(?:{one})[a-zä]{{0,6}}[.]?" for one in _MONTHS)
+_PART = "[0-9]{1,2}|" + "|".join(f"(?:{one})[a-zä]{{0,6}}[.]?" for one in _MONTHS)
 _DAY_LIKE = re.compile(
-    rf"([0-9]{{1,4}}|{_MONTH})(?:[-./]|,? )([0-9]{{1,2}}|{_MONTH})(?:[-./]|,? )([0-9]{{4}}|[0-9]{{1,2}})"
+    rf"([0-9]{{4}}|{_PART})(?:[-./]|,? )({_PART})(?:[-./]|,? )([0-9]{{4}}|[0-9]{{1,2}})"
     r"((?:T|,? )[0-9]{1,2}[:.][0-9]{2}(?:[:.][0-9.]{2,9})?(?: ?[ap]m)?(?:Z|[+-][0-9:]{4,5})?)?",
     re.IGNORECASE,
 )
@@ -289,7 +289,7 @@ def days_meant(text: str) -> tuple[str, ...] | None:
     for order in orders if not match[4] else ():
         with suppress(ValueError):
             days[date(*order).isoformat()] = None
-    return tuple(day for day in days if day >= "2000")
+    return tuple(day for day in days if day >= "1970")
 
 
 def _local(local: datetime, zone: ZoneInfo) -> tuple[datetime, str]:

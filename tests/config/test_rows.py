@@ -49,7 +49,7 @@ CELLS: list[tuple[str, dict[str, Json]]] = [
     ("B,number,is_kind\na,x,3,true\n", {"number": 3, "is_kind": True, "data": {"B": "x"}}),
     ('A,B,C\na, x ,,"say ""hi"";\nthere, ok"\n', {"data": {"A": " x ", "C": 'say "hi";\nthere, ok'}}),
     ("number,is_kind\na,3.5,yes\n", {"number": "3.5", "is_kind": "yes"}),
-    ("number,is_kind\na,007,TRUE\n", {"number": "007", "is_kind": "TRUE"}),
+    ("number,is_kind\na,007,TRUE\n", {"number": "007", "is_kind": True}),
 ]
 
 
@@ -119,7 +119,10 @@ def test_a_table_that_is_wrong_is_told_where(
 def test_rows_with_another_number_of_cells_are_told_together() -> None:
     _, report = read("email,A\n" + "a\n" * 200 + "a,b\n")
     (problem,) = report.problems()
-    assert problem.message == "this row has 1 cells, the first line has 2 (lines 2, 3, 4, 5, 6 and 195 more)"
+    assert (
+        problem.message
+        == "this row has 1 cells, the first line has 2 (line 2; likewise 3, 4, 5, 6 and 195 more)"
+    )
 
 
 def test_rows_beside_a_wrong_one_are_read() -> None:

@@ -219,7 +219,7 @@ def test_a_day_in_another_form_is_quoted_once_a_column_with_the_form_to_write(
     found = problems_of(tmp_path, {"a.yaml": f"{HEAD}{SENDABLE}    customers_from: t.csv\n", **text})
     told = [one for one in found if one.code == "invalid-value"]
     assert [str(one.place) for one in told] == ["t.csv:1:2"]
-    lines = "(lines 2, 4, 6, 8, 10 and 5 more)"
+    lines = "(line 2; likewise 4, 6, 8, 10 and 5 more)"
     assert told[0].message == f"send_date: {day} is no day that is understood here {lines}"
     assert told[0].hint.startswith(hint)
 
