@@ -620,7 +620,10 @@ def trouble(said: Said, otherwise: Refused | UsageError | None = None) -> Refuse
         return lacking(said.reason)
     if "not a git repository" in said.complaint:
         return UsageError("this needs a repository of git around the workspace, and git finds none there")
-    return otherwise or Refused(f"git says: {said.reason}; without the journal nothing is sent")
+    mend = ""
+    if re.search("certificate (problem|verif)", said.complaint):  # of OpenSSL, of GnuTLS
+        mend = ". Where a proxy of your own inspects TLS: export GIT_SSL_CAINFO=FILE, its authority in PEM"
+    return otherwise or Refused(f"git says: {said.reason}; without the journal nothing is sent{mend}")
 
 
 def quiet_ssh(environ: Mapping[str, str], configured: str) -> str:

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from reconciler.errors import UsageError
-from reconciler.git import Git, check_version, find_repository, masked, quiet_ssh
+from reconciler.git import Git, Said, check_version, find_repository, masked, quiet_ssh, trouble
 from tests.repositories import Repository
 
 PATH = {"PATH": os.environ["PATH"]}
@@ -156,6 +156,18 @@ def test_a_repository_of_somebody_else_comes_with_what_mends_it(tmp_path: Path) 
     environ = {**beside(stand_in(tmp_path / "bin", own)), "GIT_CONFIG_GLOBAL": os.devnull}
     with pytest.raises(UsageError, match=rf"git config --global --add safe\.directory '{tmp_path}/work'"):
         find_repository(tmp_path / "work", environ)
+
+
+@pytest.mark.parametrize(
+    "reason",
+    [
+        "SSL certificate problem: self-signed certificate",
+        "server certificate verification failed. CAfile: none",
+    ],
+)
+def test_a_certificate_that_git_does_not_take_comes_with_what_mends_it(reason: str) -> None:
+    said = Said(128, b"", f"fatal: unable to access 'https://git.example.com/x/': {reason}")
+    assert "GIT_SSL_CAINFO=FILE" in str(trouble(said))
 
 
 def test_a_folder_that_is_not_there_is_said(tmp_path: Path) -> None:

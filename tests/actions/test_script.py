@@ -357,6 +357,8 @@ def test_a_bot_that_is_another_account_is_refused_on_the_first_run(
         )
     assert not bench.hub.comments
     assert not [issue for issue in bench.hub.issues if issue["state"] == "open"]
+    bench.hub.faults = [Fault("GET /user", 404, times=9), Fault("DELETE", 501, times=9)]
+    assert f"write bot: {account['login']}. What it wrote is still there: DELETE" in bench.plan().log
 
 
 def test_of_the_bots_own_only_the_one_about_the_target_is_edited(bench: Bench) -> None:

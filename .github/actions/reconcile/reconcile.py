@@ -221,8 +221,12 @@ class Note:
                     continue
                 return
             if not self.is_own(one):
-                undo(one)
-                raise self.mismatch(one["user"] or {})
+                why = self.mismatch(one["user"] or {})
+                try:
+                    undo(one)
+                except Trouble as error:
+                    raise Trouble(f"{why}. What it wrote is still there: {error}") from error
+                raise why
             return
 
     def body(self, report: str, footer: str) -> str:
