@@ -18,6 +18,8 @@ from typing import Any
 import pytest
 from jsonschema import Draft202012Validator
 
+from reconciler.cli import main
+
 RECONCILER = Path(sys.executable).parent / "reconciler"
 SUPPORT = "import_configs.support-follow-up"
 
@@ -87,6 +89,54 @@ def test_wrong_usage_ends_with_one(workspace: Path) -> None:
         assert (ended.returncode, ended.stdout) == (1, ""), arguments
         assert "Error:" in ended.stderr
         assert "Traceback" not in ended.stderr
+
+
+@pytest.mark.parametrize(
+    ("typed", "said"),
+    [
+        ("plan --targt x", "'--targt'. Did you mean '--target'?"),
+        ("plan --fromat json", "'--fromat'. Did you mean '--format'?"),
+        ("plan -q", "'-q'. Did you mean '--quiet'?"),
+        ("apply --allow", "'--allow'. Did you mean '--allow-hide' or '--allow-resets'?"),
+        ("apply --dry-run", "'--dry-run'."),  # and not --prune
+        ("history --limt 3", "'--limt'. Did you mean '--limit'?"),
+        ("--target x plan", "'--target'. Options stand after the verb."),
+    ],
+)
+def test_an_unknown_option_is_answered_with_what_is_near(
+    typed: str, said: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(typed.split()) == 1
+    assert capsys.readouterr().err.splitlines()[-1] == f"Error: No such option {said}"
+
+
+def test_quiet_is_the_summary_alone(
+    workspace: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(workspace)
+    for name in [name for name in os.environ if name.startswith(("RECONCILER_", "CI", "GITHUB_"))]:
+        monkeypatch.delenv(name)
+    verbs = {
+        "validate": "Valid: ",
+        "plan": "Plan: ",
+        "plan --all-targets": "Over ",
+        "apply --yes --allow-resets": "Applied: ",
+        "apply --yes --all-targets": "Over ",
+        "restore 1 --yes": "Applied: ",
+        "adopt --all": "Adopted: ",
+        "status --target sandbox": "Status of ",
+        "doctor --target sandbox": "Checked: ",
+        "set newsletter-nl is_reusable=true": "Changed: ",
+        "fmt": "All files ",
+        "list": "",
+        "history prune --older-than 1d --yes": "Forgot ",
+    }
+    for verb, begins in verbs.items():
+        main([*verb.split(), "--quiet"])
+        printed = capsys.readouterr()
+        assert (printed.out.count("\n"), printed.out.startswith(begins)) == (1, True), (
+            printed.out + printed.err
+        )
 
 
 def test_json_is_the_only_thing_on_stdout_even_where_the_files_are_wrong(workspace: Path) -> None:

@@ -67,7 +67,7 @@ def output_options_with(*formats: str) -> Decorator:
     choices = click.Choice(["text", "json", *formats])
     return _all_of(
         option("--format", type=choices, default="text", help="How to print the result."),
-        option("--quiet", is_flag=True, help="The result only."),
+        option("--quiet", is_flag=True, help="The summary line alone, or a result that has none."),
         option("--verbose", "-v", count=True, help="More; -vv also logs every request."),
         option(
             "--log-format",

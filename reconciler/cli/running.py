@@ -103,7 +103,7 @@ def _console(options: dict[str, Any]) -> Console:
         logs_json=options["log_format"] == "json",
         paint=replace(
             COLOURED if is_read and not plain else PLAIN,
-            width=shutil.get_terminal_size().columns if is_read else 0,
+            width=shutil.get_terminal_size().columns if is_read and not options["quiet"] else 0,
         ),
     )
 
@@ -145,6 +145,8 @@ def complain(error: BaseException, arguments: Sequence[str]) -> None:
 
     fields, as_log = {}, logs_json(arguments)
     if isinstance(error, click.ClickException):
+        if isinstance(error, click.NoSuchOption):
+            error = _with_near(error)
         shown = io.StringIO()
         error.show(shown)
         message, text = error.format_message(), shown.getvalue()
@@ -168,6 +170,27 @@ def complain(error: BaseException, arguments: Sequence[str]) -> None:
         click.echo(log_line(time.time(), "error", "error", {"message": message, **fields}), err=True)
     else:
         click.echo("\n".join(map(harmless, text.rstrip("\n").split("\n"))), err=True)
+
+
+def _with_near(error: click.NoSuchOption) -> click.NoSuchOption:
+    """Return the error with what may be meant: the options that it begins or extends, else the nearest.
+
+    One that is only somewhat alike, as `--prune` is to `--dry-run`, may consent to what was not meant.
+    """
+    from difflib import get_close_matches
+
+    name, context = error.option_name, error.ctx
+    known = [one for of in (context.command.get_params(context) if context else []) for one in of.opts]
+    known = [one for one in known if one.startswith("--")]
+    begun = name if name.startswith("--") else f"-{name}"
+    alike = [one for one in known if one.startswith(begun) or begun.startswith(one)]
+    alike = alike or get_close_matches(name, known, n=1, cutoff=0.75)
+    message = f"No such option {name!r}."
+    if alike:
+        message += f" Did you mean {' or '.join(map(repr, sorted(alike)))}?"
+    elif context is not None and context.parent is None:
+        message += " Options stand after the verb."
+    return click.NoSuchOption(name, message, ctx=context)
 
 
 def logs_json(arguments: Sequence[str]) -> bool:

@@ -123,10 +123,12 @@ def _apply_target(
             with_seeds = options.with_seeds and approval.restores is None
             seeds = expoints.plan_with(live.memory) if with_seeds else SeedsPlan()
             planned = approve(approval, live, seeds)
-        console.show_before_asking(plan_text(planned, paint=console.paint, verbose=console.verbose))
+        asks = not options.yes and planned.review is None  # what was reviewed is the answer of a person
+        text = plan_text(planned, paint=console.paint, verbose=console.verbose)
+        console.show_before_asking(text, is_asked=asks)
         if planned.gone:
             console.say(planned.gone)
-        if not options.yes and planned.review is None:  # what was reviewed is the answer of a person
+        if asks:
             confirm(planned.plan, planned.seeds, console)
         with execute(session, planned, approval.command, options.lock, console, expoints) as applied:
             if options.write_ids:
@@ -135,7 +137,8 @@ def _apply_target(
             text = report_text(applied, paint=console.paint)
             if alone:
                 # Only the form that is asked for is made: of a large plan, the other one takes its time.
-                console.result(text, report_document(applied) if console.as_json else None)
+                document = report_document(applied) if console.as_json else None
+                console.result(text, document, has_summary=True)
             else:
                 console.interim(text)
     return applied.exit, applied

@@ -43,8 +43,13 @@ class Console(Struct, eq=False):
     lock: threading.Lock = field(default_factory=threading.Lock)
     has_written: bool = False  # whether the run has changed anything: output that fails takes none of it back
 
-    def result(self, text: str, document: object) -> None:
-        """Print the result of the command: the text, or the document where JSON was asked for."""
+    def result(self, text: str, document: object, *, has_summary: bool = False) -> None:
+        """Print the result of the command: the text, or the document where JSON was asked for.
+
+        Of a text whose last line is its summary, quiet leaves that line alone.
+        """
+        if has_summary and self.quiet:
+            text = text.rpartition("\n")[2]
         try:
             print(json_text(document) if self.as_json else text, file=self.stdout, flush=True)
         except OSError as error:
@@ -55,12 +60,17 @@ class Console(Struct, eq=False):
                 os.dup2(os.open(os.devnull, os.O_WRONLY), self.stdout.fileno())
 
     def interim(self, text: str) -> None:
-        """Print a part of the result that comes before its end; JSON has one document, at the end."""
-        if not self.as_json:
+        """Print a part of the result that comes before its end, which JSON and quiet have alone."""
+        if not self.as_json and not self.quiet:
             self.result(f"{text}\n", None)
 
-    def show_before_asking(self, text: str) -> None:
-        """Print what a question is about: on stdout as a part of the result, with JSON on stderr."""
+    def show_before_asking(self, text: str, *, is_asked: bool) -> None:
+        """Print what a question is about: on stdout as a part of the result, with JSON on stderr.
+
+        Quiet leaves it out where nothing is asked.
+        """
+        if self.quiet and not is_asked:
+            return
         if not self.as_json:
             print(text, end="\n\n", file=self.stdout, flush=True)
         elif self.logs_json:

@@ -77,7 +77,7 @@ def doctor(selection: Selection, console: Console, environment: Environment) -> 
             ("What the operator allows", [*check_access(environment)]),
             *_workspace(selection, console, environment),
         ]
-    console.result(doctor_text(parts, console.paint), doctor_document(parts))
+    console.result(doctor_text(parts, console.paint), doctor_document(parts), has_summary=True)
     return exit_of(parts)
 
 

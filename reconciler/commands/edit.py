@@ -86,7 +86,7 @@ def finish(
         write(edits, workspace.folder)
     shown_diffs = [*diffs.values(), ""] if diff and diffs else []
     files = [{"file": file, "diff": one, "written": not diff} for file, one in diffs.items()]
-    console.result("\n".join(shown_diffs) + text, {**document, "files": files})
+    console.result("\n".join(shown_diffs) + text, {**document, "files": files}, has_summary=True)
 
 
 def set_fields(
@@ -281,7 +281,8 @@ def fmt(
     text = "\n".join([*(edit.file for edit in edits), summary])
     document = {"format_version": FORMAT_VERSION, "check": check}
     if check and not diff:
-        console.result(text, {**document, "files": [{"file": e.file, "written": False} for e in edits]})
+        files_left = [{"file": edit.file, "written": False} for edit in edits]
+        console.result(text, {**document, "files": files_left}, has_summary=True)
     else:
         finish(workspace, edits, console, text, document, diff=diff)
     return Exit.ERROR if check and edits else Exit.DONE
@@ -332,7 +333,7 @@ def list_resources(
             seed = sown[next(iter(chosen))]
             goes = (seed.send.value, seed.round, len(seed.customers))
             listed.append(Listed(key, seed.place, chosen, None, *goes))
-    console.result(listing_text(listed, paint=console.paint), listing_document(listed))
+    console.result(listing_text(listed, paint=console.paint), listing_document(listed), has_summary=True)
     return Exit.DONE
 
 

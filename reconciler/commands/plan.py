@@ -75,7 +75,8 @@ def plan(selection: Selection, options: PlanOptions, console: Console, environme
     if console.as_json:
         console.result("", plan_document(planned))
     else:
-        console.result(plan_text(planned, paint=console.paint, verbose=console.verbose), None)
+        text = plan_text(planned, paint=console.paint, verbose=console.verbose)
+        console.result(text, None, has_summary=True)
     return Exit.gravest([planned.exit, report.exit])
 
 

@@ -272,7 +272,7 @@ def _end(name: str, visit: Callable[[], TargetResult], console: Console) -> Targ
 
 def _failed(name: str, exit: Exit, error: str, console: Console) -> TargetEnd:
     console.interim(f"Error: {harmless(error)}")
-    if console.as_json:
+    if console.as_json or console.quiet:
         console.complain(f"target {name}: {error}")
     return TargetEnd(name, exit, error=error)
 

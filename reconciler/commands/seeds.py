@@ -229,7 +229,8 @@ def seeds_send(
         ]
         due = [one for one in agreed if one.is_due]
         left = Exit.REFUSED if plan.count(RecipientState.FOUND) and not again else Exit.DONE
-        console.show_before_asking(f"{seeds_text(planned, paint=console.paint)}\n\n{MAIL_IS_SENT}")
+        about = f"{seeds_text(planned, paint=console.paint)}\n\n{MAIL_IS_SENT}"
+        console.show_before_asking(about, is_asked=not yes)
         _check_sendable(plan, due, again=again)
         if not yes:
             twice = [
@@ -248,6 +249,7 @@ def seeds_send(
         with deferred_interrupts(stopped.set):
             result = sender.send(plan, due)
             run.exit, run.counts = Exit.gravest([result.exit, left]), {"sent": result.sent}
+            console.has_written = True
             console.result(sent_text([result], paint=console.paint), {"sent": sent_documents([result])})
     return run.exit
 

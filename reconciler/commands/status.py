@@ -92,7 +92,9 @@ def status(
     document = status_document(statuses, now, [*warnings])
     if file:
         write_document(file, f"{_text(form, statuses, now, document, PLAIN)}\n", "status")
-    console.result(_text(form, statuses, now, document, console.paint), document)
+    console.result(
+        _text(form, statuses, now, document, console.paint), document, has_summary=form is Form.TEXT
+    )
     pending = detailed_exitcode and any(status.is_pending for status in statuses)
     return Exit.gravest([*(status.exit for status in statuses), *([Exit.PENDING] if pending else [])])
 

@@ -49,7 +49,9 @@ def validate(selection: Selection, console: Console, environment: Environment) -
             {"code": code, "count": number, "reason": why} for code, (number, why) in ignored.items()
         ],
     }
-    console.result("\n\n".join(text for text in (warnings, "\n".join(off), summary) if text), document)
+    console.result(
+        "\n\n".join(text for text in (warnings, "\n".join(off), summary) if text), document, has_summary=True
+    )
     return Exit.DONE
 
 
