@@ -48,6 +48,7 @@ _MAIL = {
     DeliveryState.IN_DOUBT: ("?", "doubt"),
 }
 """The symbol of what became of a batch, and how `Paint` calls its style."""
+_SAID = {DeliveryState.INTENDED: "under way"}
 _SYMBOLS = {"create": "+", "update": "~", "delete": "-", ADOPT: "="}
 _CHANGES = ("adopted", *RESULTS)  # what of the counts of a run is of resources
 _LONGEST_COMMAND = 40  # characters of a command in a list
@@ -115,7 +116,8 @@ def run_text(
     for operation in record.operations:
         intent, ending = operation.intent, operation.ending
         id = ending.id if ending and ending.id is not None else intent.id
-        result = harmless(ending.result) if ending else f"in doubt: {DIED}"
+        unknown = "under way" if run.is_open else f"in doubt: {DIED}"
+        result = harmless(ending.result) if ending else unknown
         reason = f"  {harmless(ending.reason)}" if ending and ending.reason else ""
         if intent.action == ADOPT:
             result, reason = reason.strip(), ""
@@ -149,9 +151,9 @@ def _mail_lines(mail: Mail, paint: Paint) -> Iterator[str]:
         yield f"{paint.create('✓')} {key}  {where}: {customers} {was}, resolved as {mail.standing}{note}"
         return
     symbol, style = _MAIL[mail.standing]
-    said = {DeliveryState.INTENDED: "under way", DeliveryState.FOUND: "found, not sent to"}
-    what = said.get(mail.standing, mail.standing.value)
-    yield f"{getattr(paint, style)(symbol)} {key}  {where}: {customers} {what}{note}"
+    what = _SAID.get(mail.standing, mail.standing.value)
+    apart = ", not sent to" if mail.standing is DeliveryState.FOUND else ""
+    yield f"{getattr(paint, style)(symbol)} {key}  {where}: {customers} {what}{apart}{note}"
     yield from (f"    {harmless(f'{name} {moment}')}" for name, moment in mail.moments.items())
     if mail.now:
         yield f"    now: {', '.join(f'{number} {standing}' for standing, number in mail.now.items())}"
@@ -207,14 +209,14 @@ def run_document(record: RunRecord, kinds: Mapping[str, Kind]) -> Document:
     return {
         "format_version": FORMAT_VERSION,
         "run": _run_document(record.run),
-        "operations": [_operation_document(one, kinds) for one in record.operations],
+        "operations": [_operation_document(one, kinds, record.run) for one in record.operations],
         "mail": [
             {
                 "key": one.seed,
                 "round": one.round,
                 "batch": one.batch,
                 "customers": one.customers,
-                "result": _underscored(one.standing),
+                "result": _underscored(_SAID.get(one.standing, one.standing)),
                 "note": one.note,
                 "resolves": _underscored(one.was) if one.was else None,
                 "resolves_run": one.sender,
@@ -223,7 +225,7 @@ def run_document(record: RunRecord, kinds: Mapping[str, Kind]) -> Document:
             }
             for one in record.mail
         ],
-        "resolved": [_operation_document(one, {}) for one in record.resolved],
+        "resolved": [_operation_document(one, {}, record.run) for one in record.resolved],
         "learned": dict(record.learned),
     }
 
@@ -232,8 +234,10 @@ def _underscored(words: str) -> str:
     return words.replace(" ", "_")
 
 
-def _operation_document(operation: Operation, kinds: Mapping[str, Kind]) -> Document:
+def _operation_document(operation: Operation, kinds: Mapping[str, Kind], run: Run) -> Document:
     intent, ending = operation.intent, operation.ending
+    unknown = ("under_way", "") if run.is_open else ("in_doubt", DIED)
+    result, reason = (_underscored(ending.result), ending.reason) if ending else unknown
     return {
         "key": intent.key,
         "run": operation.run,
@@ -242,8 +246,8 @@ def _operation_document(operation: Operation, kinds: Mapping[str, Kind]) -> Docu
         "id": ending.id if ending and ending.id is not None else intent.id,
         "at": moment(operation.at),
         "digest": intent.digest,
-        "result": _underscored(ending.result) if ending else "in_doubt",
-        "reason": ending.reason if ending else DIED,
+        "result": result,
+        "reason": reason,
         "fields": [
             {
                 "path": field.path,

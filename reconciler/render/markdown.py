@@ -318,7 +318,8 @@ def _resets(planned: TargetReport) -> Group:
         short.append(f"- ↺ {code(change.key)}: {', '.join(code(v.path) for v in change.resets)}{before}")
     heading = (
         f"#### ↺ {counted(planned.plan.resets, 'field')} reset\n\n"
-        "Not declared: the PUT leaves them out, and the server puts them back to their default."
+        f"{'Empty before' if planned.plan.scope.restores else 'Not declared'}: the PUT leaves them out, and "
+        "the server puts them back to their default."
     )
     return Group(heading, texts, "resource", "\n", short, is_grave=True)
 

@@ -8,7 +8,9 @@ import pytest
 
 from reconciler.commands.history import Filter, history, history_prune, history_show
 from reconciler.errors import Exit, Refused, UsageError
+from reconciler.journal.journal import open_journal
 from tests.commands.world import EVERYTHING, SETTINGS, Run, Screen, Terminal, World
+from tests.journal.runs import intent, run_start
 
 DAY = 86400.0
 
@@ -82,6 +84,17 @@ def test_the_fields_that_a_run_wrote_are_shown_with_what_stood_there(world: Worl
     assert written["body_after"]["SurveySettings"]["InvitationDelayInDays"] == 2
     with pytest.raises(UsageError, match="knows no run 9"):
         shown(world, 9)
+
+
+def test_what_a_run_at_work_has_begun_is_under_way_and_of_a_dead_one_in_doubt(world: World) -> None:
+    applied(world)
+    with open_journal(f"sqlite:{world.folder}/.reconciler/journal.db", world.folder, world.clock) as journal:
+        run = journal.begin_run(run_start("sandbox:sandbox", target="sandbox"))
+        journal.begin_operation(run, intent(account="sandbox:sandbox"))
+        for text, result in (("under way", "under_way"), ("in doubt: the run died", "in_doubt")):
+            assert f"update id 7: {text}" in shown(world, run).out
+            assert shown(world, run, json=True).document["operations"][0]["result"] == result
+            journal.take_over(run, "gone")
 
 
 def test_old_runs_are_forgotten_but_not_what_later_runs_need(world: World) -> None:

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from reconciler.cli import main
 from reconciler.commands.history import Filter, history
 from reconciler.commands.reports import Form, ReportFile
 from reconciler.engine.plan import Consent
@@ -278,3 +279,25 @@ def test_what_cannot_be_restored_is_said_and_nothing_is_written(world: World) ->
     with pytest.raises(Refused, match="account sandbox:sandbox, and this is sandbox:elsewhere"):
         world.restores()
     assert len(world.writes) == writes
+
+
+def test_the_command_line_shows_writes_and_applies_a_way_back(
+    workspace: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def ran(*arguments: str) -> tuple[int, str]:
+        return main([*arguments, "--target", "sandbox"]), "".join(capsys.readouterr())
+
+    monkeypatch.chdir(workspace)
+    monkeypatch.setenv("RECONCILER_OUT", "plan.json")  # of plans of the files
+    assert ran("apply", "--yes", "--allow-resets")[0] == Exit.DONE
+    for contradiction in ("--yes", f"--reviewed={'0' * 64}"):
+        exit, said = ran("restore", "1", "--plan", contradiction)
+        assert (exit, "write nothing to the account: leave out --yes" in said) == (Exit.ERROR, True)
+    exit, said = ran("restore", "1", "--out", str(WRITTEN))
+    assert (exit, f"Written to {WRITTEN}, fingerprint " in said) == (Exit.REFUSED, True)  # of the delete
+    assert f"restore 1 {WRITTEN}" not in ran("history")[1]
+    assert "Applied: 2 changed" in ran("apply", str(WRITTEN))[1]
+    assert f"restore 1 {WRITTEN}" in ran("history")[1]
+    assert not (workspace / "plan.json").exists()
+    assert ran("restore", "2", "--yes")[0] == Exit.REFUSED  # it takes back what the way back had set
+    assert ran("restore", "2", "--yes", "--allow-resets")[0] == Exit.DONE
