@@ -16,7 +16,7 @@ import shutil
 import signal
 import threading
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path, PurePosixPath
 from tempfile import TemporaryDirectory, TemporaryFile
 from typing import TYPE_CHECKING, ClassVar, TypeAlias
@@ -534,6 +534,43 @@ def without_settings(place: Checkout) -> Iterator[Checkout]:
             _lead(git_dir, place.git_dir, _OF_A_TREE)
             (git_dir / "commondir").write_text("../git\n", "ascii")
         yield replace(place, git=Git(own, environ, git_dir))
+
+
+@contextmanager
+def with_index(place: Checkout) -> Iterator[Git]:
+    """Yield the git of `without_settings`, which also sees the index of the work tree. Errors: `OSError`."""
+    with without_settings(place) as checkout:
+        own = checkout.git.git_dir or checkout.git.folder
+        for index in (place.git_dir / "index", *place.git_dir.glob("sharedindex.*")):
+            (own / index.name).symlink_to(index)
+        yield checkout.git
+
+
+def left_out(folder: Path, environ: Mapping[str, str]) -> Iterator[str]:
+    """Yield what git tracks below a folder and keeps out of this work tree, by its path from the folder.
+
+    That are files that a sparse checkout leaves out, and submodules that were not fetched, with a / at their
+    end; not what a person has removed. Nothing where git cannot tell.
+    """
+    with suppress(UsageError, OSError):
+        place = place_of(folder, environ)
+        if place is None:
+            return
+        with (place.git_dir / "index").open("rb") as index:
+            version = index.read(8)[7:]
+        # One before version 3 cannot say that a file is left out, and starting git takes a while.
+        if version < b"\3" and not (place.top / ".gitmodules").exists():
+            return
+        with with_index(place) as git:
+            listed = git("ls-files", "-z", "-t", "--stage", "--", f":(top,literal){place.prefix}").out
+        for line in filter(None, listed.split(b"\0")):
+            facts, _, raw = line.partition(b"\t")
+            there = place.top / os.fsdecode(raw)
+            path = there.relative_to(place.top / place.prefix).as_posix()
+            if b" 160000 " in facts and not os.path.lexists(there / ".git"):
+                yield f"{path}/"
+            elif facts.startswith(b"S") and not os.path.lexists(there):
+                yield path
 
 
 def _lead(own: Path, there: Path, names: tuple[str, ...]) -> None:

@@ -95,18 +95,21 @@ class Console(Struct, eq=False):
     def problems(self, problems: Sequence[Problem], *, every: bool = False) -> None:
         """Print each error in the files and, unless quiet was asked for, a line for each code of warnings.
 
-        Each warning has its own line with `every`, or where more was asked for.
+        Each warning has its own line with `every`, where more was asked for, and where it cannot be
+        switched off.
         """
         if not problems:
             return
         # Imported here: most runs find nothing wrong.
+        from reconciler.problems import WARNINGS
         from reconciler.render.values import problem_document, problems_text, tally, warnings_by_code
 
         if self.quiet or not (every or self.verbose):
-            for code, some in warnings_by_code(problems).items():
+            for code, some in warnings_by_code([one for one in problems if one.code in WARNINGS]).items():
                 text = f"{tally(code, some)}; `validate` lists {'it' if len(some) == 1 else 'them'}"
                 self.warn(text, code=code, count=len(some))
-            problems = [problem for problem in problems if problem.severity == "error"]
+            whole = [one for one in problems if one.code not in WARNINGS and not self.quiet]
+            problems = [one for one in problems if one.severity == "error" or one in whole]
         problems = sorted(problems, key=lambda problem: problem.severity == "error")  # the grave ones last
         if not self.logs_json:
             if problems:

@@ -35,7 +35,7 @@ from reconciler.engine.change import Action
 from reconciler.engine.kind import Declared, Given, Json, Policy, Reference, Ruling
 from reconciler.engine.outcome import Result, id_line
 from reconciler.errors import Exit, FilesInvalid, NotEdited, UsageError, describe, exit_of
-from reconciler.problems import Place, Severity
+from reconciler.problems import WARNINGS, Place, Severity
 from reconciler.render.listing import Listed, listing_document, listing_text
 from reconciler.render.values import FORMAT_VERSION, counted, diff_text
 
@@ -61,10 +61,12 @@ def edited(
     edits = files.edited()
     after = {edit.path: edit.after for edit in edits}
     try:
-        return edits, load(workspace.folder, SECTION, environment.folder, CUSTOMER_SEEDS, after)
+        loaded = load(workspace.folder, SECTION, environment.folder, CUSTOMER_SEEDS, after)
     except FilesInvalid as invalid:
         errors = [problem for problem in invalid.problems if problem.severity is Severity.ERROR]
         raise NotEdited(errors) from invalid
+    of_checkout = (one for one in workspace.warnings if one.code not in WARNINGS)
+    return edits, replace(loaded, warnings=(*of_checkout, *loaded.warnings))
 
 
 def finish(

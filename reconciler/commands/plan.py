@@ -253,6 +253,9 @@ def _check_prune(session: Session) -> None:
         raise UsageError(f"--prune: target {session.target.name} has no checkmarket: section to prune")
     if session.is_partial:
         raise UsageError("--prune looks at the whole account: leave out --only and --exclude")
+    for warning in session.workspace.warnings:
+        if warning.code == "files-left-out":
+            raise Refused(f"--prune would delete what it declares: {warning.message}; {warning.hint}")
     if not session.declared:
         raise Refused("--prune with nothing declared on the target would delete every configuration there")
 

@@ -27,7 +27,7 @@ from reconciler.engine.body import value_at
 from reconciler.engine.kind import Declared, Globs, Kind, Reader, matches
 from reconciler.errors import Refused, UsageError
 from reconciler.expoints.seed import Seed
-from reconciler.git import place_of, without_settings
+from reconciler.git import place_of, with_index
 from reconciler.journal.entries import ACCOUNT_SEPARATOR
 from reconciler.private import BESIDE, private_database, private_folder
 from reconciler.problems import Place
@@ -351,11 +351,7 @@ def _check_untracked(folder: Path, names: Sequence[str], shown: Path, environmen
         return
     paths = [f":(top,icase,literal){posixpath.join(place.prefix, name)}" for name in names]
     try:
-        with without_settings(place) as checkout:
-            git = checkout.git
-            own = git.git_dir or git.folder
-            for index in (place.git_dir / "index", *place.git_dir.glob("sharedindex.*")):
-                (own / index.name).symlink_to(index)
+        with with_index(place) as git:
             is_tracked = bool(git("ls-files", "-z", "--cached", "--", *paths).out)
     except (UsageError, OSError):  # no git, or a repository that this user may not read
         return

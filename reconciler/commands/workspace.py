@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
-from pathlib import Path
+from collections.abc import Iterator
+from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from reconciler.checkmarket.model import SECTION
 from reconciler.commands.environment import Environment
-from reconciler.config.discovery import find_workspace
+from reconciler.config.discovery import SETTINGS_FILE, find_workspace, is_workspace_file, shown
 from reconciler.config.load import SeedsByName, Workspace, as_of, load
+from reconciler.config.names import listed
 from reconciler.engine.kind import Globs
-from reconciler.git import check_not_bare
+from reconciler.errors import FilesInvalid
+from reconciler.git import check_not_bare, left_out
+from reconciler.problems import Place, Problem, Severity
 
 if TYPE_CHECKING:
     from reconciler.config.seeds import SeedSection
@@ -53,5 +58,29 @@ def open_workspace(selection: Selection, environment: Environment) -> Workspace[
     """
     folder = find_workspace(selection.workspace, environment.folder)
     check_not_bare(folder)
-    read = load(folder, SECTION, environment.folder, CUSTOMER_SEEDS, progress=environment.reading)
-    return as_of(read, environment.clock.now())
+    missing = [*_left_out(folder, environment)]
+    try:
+        read = load(folder, SECTION, environment.folder, CUSTOMER_SEEDS, progress=environment.reading)
+    except FilesInvalid as invalid:
+        raise FilesInvalid([*missing, *invalid.problems]) from invalid
+    workspace = as_of(read, environment.clock.now())
+    return replace(workspace, warnings=(*missing, *workspace.warnings))
+
+
+def _left_out(folder: Path, environment: Environment) -> Iterator[Problem]:
+    """Yield a warning where git keeps files of a workspace out of this checkout."""
+    names = [
+        name
+        for name in left_out(folder, environment.environ)
+        if not any(part.startswith(".") for part in name.split("/"))
+        and (name.endswith("/") or is_workspace_file(PurePosixPath(name).name))
+    ]
+    if names:
+        message = f"git leaves out of this checkout, so that it is not read: {listed(names)}"
+        ways = {
+            "git submodule update --init" if name[-1] == "/" else "git sparse-checkout disable"
+            for name in names
+        }
+        hint = f"{' and '.join(sorted(ways))}; until then --prune is refused"
+        place = Place(shown(folder / SETTINGS_FILE, environment.folder), 1, 1)
+        yield Problem("files-left-out", place, "", message, hint, Severity.WARNING)

@@ -356,4 +356,6 @@ def _mapping_form(value: object) -> str:
     """Return how a mapping is written that was written so; nothing where that cannot be said."""
     if isinstance(value, str) and re.match(r"[\w.-]+:\S", value):
         return "write a blank behind the colon: KEY: VALUE"
-    return "write its entries without dashes, each under a key of its own" if isinstance(value, list) else ""
+    return (
+        "write a mapping: {name: value}, without dashes before its names" if isinstance(value, list) else ""
+    )

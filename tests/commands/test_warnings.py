@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -12,8 +14,10 @@ from reconciler.commands.status import Form as StatusForm
 from reconciler.commands.status import status
 from reconciler.commands.validate import validate
 from reconciler.commands.workspace import Selection
-from reconciler.errors import FilesInvalid
+from reconciler.engine.plan import Consent
+from reconciler.errors import FilesInvalid, Refused
 from tests.commands.world import EVERYTHING, RESETS, SETTINGS, Run, World
+from tests.repositories import ENVIRON, Repository
 
 NUMBER = 12
 
@@ -145,3 +149,52 @@ def test_a_code_is_one_that_there_is_and_has_a_reason(
     assert (problem.place.line, problem.place.column) == (1, column)
     assert message in problem.message
     assert problem.hint.startswith(hint)
+
+
+KEPT = ("/configs/reconciler.yaml", "/configs/a.yaml", "/configs/kept/")
+SPARSE = ("sparse-checkout", "set", "--no-cone", *KEPT)
+CONE = ("-c", "index.sparse=true", "sparse-checkout", "set", "--cone", "configs/kept")
+
+
+@pytest.mark.parametrize(
+    ("command", "missing", "mend"),
+    [
+        (SPARSE, "b.YAML, sub/c.yml", "git sparse-checkout disable"),
+        (CONE, "sub/c.yml", "git sparse-checkout disable"),
+        (("update-index", "--skip-worktree", "configs/b.YAML"), "b.YAML", "git sparse-checkout disable"),
+        (
+            ("update-index", "--add", "--cacheinfo", "160000", "0" * 39 + "1", "configs/all"),
+            "all/",
+            "git submodule",
+        ),
+        (("rm", "--quiet", "configs/b.YAML"), "", ""),
+        (("checkout", "--quiet", "--detach"), "", ""),
+    ],
+    ids=lambda value: value[0] if isinstance(value, tuple) else None,
+)
+def test_what_git_leaves_out_of_the_checkout_is_said_and_nothing_is_pruned(
+    tmp_path: Path, command: tuple[str, ...], missing: str, mend: str
+) -> None:
+    repository = Repository.made(tmp_path / "made")
+    world = World(repository.folder, environ=dict(ENVIRON))
+    world.live({1: {"Name": "A", "IsReusable": True}})
+    world.write("reconciler.yaml", f"{SETTINGS}    limits: {{deletes: 9}}\n")
+    files = {"a.yaml": "a", "b.YAML": "b", "sub/c.yml": "c", "sub/.x/d.yaml": "d", "kept/e.yaml": "e"}
+    for name, key in files.items():
+        world.write(name, f"import_configs: {{{key}: {{name: {key.upper()}, is_reusable: true}}}}")
+    world.write("../.gitmodules", "")
+    repository.commit()
+    before = repository.state()[1]
+    repository.git(*command)
+    if command[1] == "--skip-worktree":
+        (world.folder / "configs/b.YAML").unlink()
+    said = f"git leaves out of this checkout, so that it is not read: {missing}\n    → {mend}"
+    for run in (world.plans(), world.ran(validate, EVERYTHING)):
+        assert (said in run.told + run.out) == ("files-left-out" in run.told + run.out) == bool(missing)
+    pruning = Consent(prune=True)
+    if missing:
+        with pytest.raises(Refused, match=rf"--prune would delete .*{re.escape(missing)}"):
+            world.plans(pruning)
+    else:
+        world.plans(pruning)
+    assert repository.state()[1] == before
