@@ -619,13 +619,6 @@ def lacking(what: str) -> UsageError:
     )
 
 
-@contextmanager
-def open_repository(folder: Path, environ: Mapping[str, str]) -> Iterator[Checkout]:
-    """Yield the repository around a folder, to read it. Errors: `UsageError`, as for `find_repository`."""
-    with without_settings(find_repository(folder, environ)) as checkout:
-        yield checkout
-
-
 def _led_to(link: str, leads: Mapping[str, str], entries: Mapping[str, Entry]) -> str | None:
     """Return the file in the tree that a link leads to, `None` where it leads anywhere else."""
     path = link

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from reconciler.errors import UsageError
-from reconciler.git import open_repository
+from reconciler.git import find_repository, without_settings
 from tests.repositories import ENVIRON, Repository
 
 MOST = 1000
@@ -23,7 +23,7 @@ def made(tmp_path: Path) -> Repository:
 def files_at(folder: Path, ref: str = "HEAD") -> dict[str, bytes]:
     """Return the files of a folder at a commit. The copy holds no link, and is gone afterwards."""
     with (
-        open_repository(folder, ENVIRON) as repository,
+        without_settings(find_repository(folder, ENVIRON)) as repository,
         repository.folder_at(repository.commit(ref), MOST) as copy,
     ):
         assert copy is not None, "there was no such folder"
@@ -36,7 +36,7 @@ def files_at(folder: Path, ref: str = "HEAD") -> dict[str, bytes]:
 
 
 def commit_of(folder: Path, ref: str, environ: Mapping[str, str] = ENVIRON) -> str:
-    with open_repository(folder, environ) as repository:
+    with without_settings(find_repository(folder, environ)) as repository:
         return repository.commit(ref)
 
 

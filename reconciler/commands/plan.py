@@ -39,7 +39,7 @@ from reconciler.errors import Exit, FilesInvalid, Refused, UsageError
 from reconciler.expoints.planning import SeedsPlan
 from reconciler.expoints.recipients import RecipientState
 from reconciler.expoints.seed import Seed
-from reconciler.git import open_repository
+from reconciler.git import find_repository, without_settings
 from reconciler.planfile.files import check_place, write_document
 from reconciler.render.json import across_document, plan_document, show_document
 from reconciler.render.report import TargetReport, across_summary
@@ -310,7 +310,9 @@ def files_at(ref: str, session: Session) -> EarlierFiles:
 
     Errors: `UsageError` without git, without a repository, or where it knows no such commit.
     """
-    with open_repository(session.workspace.folder, session.environment.environ) as repository:
+    with without_settings(
+        find_repository(session.workspace.folder, session.environment.environ)
+    ) as repository:
         commit = repository.commit(ref)
         ref = ref[:12] if ref == commit else ref  # as people know it
         try:

@@ -303,12 +303,12 @@ def annotate(problems: Sequence[Problem], console: Console, environment: Environ
 
 def links_of(environment: Environment) -> Links:
     """Return where files are seen: by git in a step of GitHub Actions, else by the variables."""
-    from reconciler.git import open_repository
+    from reconciler.git import find_repository, without_settings
     from reconciler.render.github import Links
 
     if is_in_actions(environment):
         try:
-            with open_repository(environment.folder, environment.environ) as repository:
+            with without_settings(find_repository(environment.folder, environment.environ)) as repository:
                 commit = repository.commit("HEAD")
             return Links.in_checkout(environment.environ, environment.folder, commit, repository.prefix)
         except UsageError:

@@ -22,7 +22,7 @@ from reconciler.engine.change import Change, fingerprint_of
 from reconciler.engine.kind import Body, Json
 from reconciler.engine.outcome import Outcome
 from reconciler.errors import Exit, Held, ReconcilerError, UsageError, describe
-from reconciler.git import open_repository
+from reconciler.git import find_repository, without_settings
 from reconciler.journal.entries import Ending, Intent, RunStart
 from reconciler.journal.holding import this_process
 from reconciler.journal.journal import Journal
@@ -192,7 +192,7 @@ def ci_run(environ: Mapping[str, str]) -> str:
 def commit(environ: Mapping[str, str], folder: Path) -> str:
     """Return the commit of the files in a folder: what git says, else the environment, else nothing."""
     try:
-        with open_repository(folder, environ) as repository:
+        with without_settings(find_repository(folder, environ)) as repository:
             return repository.commit("HEAD")
     except UsageError:
         return _first(environ, _COMMIT)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Sequence
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any
 
@@ -58,7 +58,14 @@ def open_workspace(selection: Selection, environment: Environment) -> Workspace[
     """
     folder = find_workspace(selection.workspace, environment.folder)
     check_not_bare(folder)
-    missing = [*_left_out(folder, environment)]
+    names = [
+        name
+        for name in left_out(folder, environment.environ)
+        if not any(part.startswith(".") for part in name.split("/"))
+        and (name.endswith("/") or is_workspace_file(PurePosixPath(name).name))
+    ]
+    place = Place(shown(folder / SETTINGS_FILE, environment.folder), 1, 1)
+    missing = [_not_read(names, place)] if names else []
     try:
         read = load(folder, SECTION, environment.folder, CUSTOMER_SEEDS, progress=environment.reading)
     except FilesInvalid as invalid:
@@ -67,20 +74,10 @@ def open_workspace(selection: Selection, environment: Environment) -> Workspace[
     return replace(workspace, warnings=(*missing, *workspace.warnings))
 
 
-def _left_out(folder: Path, environment: Environment) -> Iterator[Problem]:
-    """Yield a warning where git keeps files of a workspace out of this checkout."""
-    names = [
-        name
-        for name in left_out(folder, environment.environ)
-        if not any(part.startswith(".") for part in name.split("/"))
-        and (name.endswith("/") or is_workspace_file(PurePosixPath(name).name))
-    ]
-    if names:
-        message = f"git leaves out of this checkout, so that it is not read: {listed(names)}"
-        ways = {
-            "git submodule update --init" if name[-1] == "/" else "git sparse-checkout disable"
-            for name in names
-        }
-        hint = f"{' and '.join(sorted(ways))}; until then --prune is refused"
-        place = Place(shown(folder / SETTINGS_FILE, environment.folder), 1, 1)
-        yield Problem("files-left-out", place, "", message, hint, Severity.WARNING)
+def _not_read(names: Sequence[str], place: Place) -> Problem:
+    """Return the warning that git leaves files and submodules of a workspace out of this checkout."""
+    ways = {False: "git sparse-checkout disable", True: "git submodule update --init"}
+    hint = " and ".join(ways[is_submodule] for is_submodule in sorted({name[-1] == "/" for name in names}))
+    message = f"git leaves out of this checkout, so that it is not read: {listed(names)}"
+    hint = f"{hint}; until then --prune is refused"
+    return Problem("files-left-out", place, "", message, hint, Severity.WARNING)

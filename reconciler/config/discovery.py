@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import os
+import re
 import stat
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
@@ -15,7 +16,7 @@ from msgspec import field
 
 from reconciler.config.names import instead, visible
 from reconciler.config.nodes import Document, unread
-from reconciler.config.yaml import LARGEST_FILE, Refusal, Unreadable, check_is_itself, read
+from reconciler.config.yaml import LARGEST_FILE, STAND_INS, Refusal, Unreadable, read, stands_in
 from reconciler.errors import UsageError
 from reconciler.problems import Place, Problem, Redacted, folded
 
@@ -29,7 +30,8 @@ ANYWHERE = (PRESETS, MOVED, GUARDRAILS)  # sections that any file may hold besid
 TARGETS = "targets"
 DEEPEST_FOLDER = 30  # folders inside each other, below that of the workspace
 MOST_BYTES = 50_000_000  # in all other files of a workspace together, which its YAML names by their paths
-_SUFFIXES = (".yaml", ".yml")
+is_workspace_file = re.compile(r"(?si)[^.].*\.ya?ml").fullmatch
+"""Tells whether a file of this name is read as a part of a workspace; letter case makes no difference."""
 NOT_EDITED: Mapping[Path, bytes] = MappingProxyType({})
 
 
@@ -137,11 +139,6 @@ def workspace_files(
                 refuse(path, _unreadable(error))
 
 
-def is_workspace_file(name: str) -> bool:
-    """Tell whether a file of that name is read as a part of a workspace; letter case makes no difference."""
-    return name.lower().endswith(_SUFFIXES) and not name.startswith(".")
-
-
 def leads_outside(path: Path, folder: Path) -> bool:
     """Tell whether a path is a link out of the workspace in `folder`. Errors: `OSError` for a loop."""
     try:
@@ -205,7 +202,8 @@ class WorkspaceFiles(Redacted, frozen=True, eq=False):
         if len(content) > LARGEST_FILE:
             message = f"the file is larger than {LARGEST_FILE // 1_000_000} MB"
             raise Unreadable(Refusal("file-too-large", message, "use a smaller one"))
-        check_is_itself(content)
+        if content.startswith(STAND_INS):
+            raise stands_in(content)
         if sum(map(len, self._read.values())) + len(content) > MOST_BYTES:
             message = f"with this one, the files are larger than {MOST_BYTES // 1_000_000} MB together"
             raise Unreadable(Refusal("file-too-large", message, "use fewer or smaller ones"))

@@ -30,7 +30,7 @@ from reconciler.config.names import BLANKS, CONTROL, meant, snake, visible
 from reconciler.config.nodes import Node, Scalar, Source
 from reconciler.config.resources import Controls, Finding, blocks_of
 from reconciler.config.validation import MOST_PROBLEMS, Model, Report, Vocabulary, kind_of, paths, validated
-from reconciler.config.yaml import DEEPEST, Refusal, Unreadable, check_merged, unseen
+from reconciler.config.yaml import CONFLICT, DEEPEST, Refusal, Unreadable, unmerged, unseen
 from reconciler.engine.kind import Json
 from reconciler.problems import Place, Problem, Redacted, Severity
 
@@ -383,7 +383,8 @@ def read_rows(content: bytes, file: str, section: _Section, report: Report, key:
         text = _decoded(content)
         if found := CONTROL.search(text):
             raise Unreadable(unseen(found.group()), text.count("\n", 0, found.start()) + 1)
-        check_merged(text)
+        if found := CONFLICT.search(text):
+            raise unmerged(text, found.start())
         if file.lower().endswith(LINES):
             yield from _lines(text, file, refuse)
         else:

@@ -82,14 +82,16 @@ def read(content: bytes, file: str) -> Document:
         if len(content) > LARGEST_FILE:
             message = f"the file is larger than {LARGEST_FILE // 1_000_000} MB"
             raise Unreadable(Refusal("file-too-large", message, "split it; a workspace may have many files"))
-        check_is_itself(content)
+        if content.startswith(STAND_INS):
+            raise stands_in(content)
         content = content.removeprefix(BOM_UTF8)
         if content.startswith((BOM_UTF16_LE, BOM_UTF16_BE)) or b"\0" in content[:2]:
             raise Unreadable(Refusal("yaml-encoding", "the file is UTF-16", "save it as UTF-8"))
         text = content.decode()
         if found := CONTROL.search(text):
             raise _unreadable(unseen(found.group()), text[: found.start()])
-        check_merged(text)
+        if found := CONFLICT.search(text):
+            raise unmerged(text, found.start())
         composer = _Composer(Source(file, text), problems)
         return composer.compose(iter(CParser(text).get_event, None))
     except UnicodeDecodeError as error:
@@ -107,28 +109,26 @@ def read(content: bytes, file: str) -> Document:
     return unread(file, *problems, Problem(code, place, "", message, hint))
 
 
-_STAND_INS = (
-    (
-        b"version https://git-lfs.github.com/spec/",
+_STAND_INS = {
+    b"version https://git-lfs.github.com/spec/": (
         "a Git LFS pointer",
         "git lfs pull, or lfs: true in a workflow",
     ),
-    (
-        b"version https://hawser.github.com/spec/",
+    b"version https://hawser.github.com/spec/": (
         "a Git LFS pointer",
         "git lfs pull, or lfs: true in a workflow",
     ),
-    (b"/annex/objects/", "a git-annex pointer", "git annex get"),
-    (b"\0GITCRYPT\0", "what git-crypt has encrypted", "git-crypt unlock"),
-)
+    b"/annex/objects/": ("a git-annex pointer", "git annex get"),
+    b"\0GITCRYPT\0": ("what git-crypt has encrypted", "git-crypt unlock"),
+}
+STAND_INS = tuple(_STAND_INS)  # how that begins which git can have in place of a file
 
 
-def check_is_itself(content: bytes) -> None:
-    """Check that git has no stand-in in place of a file. Errors: `Unreadable` with what gets the file."""
-    for beginning, what, command in _STAND_INS:
-        if content.startswith(beginning):
-            hint = f"get the file itself: {command}"
-            raise Unreadable(Refusal("not-the-file", f"this is {what}, not the file itself", hint))
+def stands_in(content: bytes) -> Unreadable:
+    """Return why such a file is not read, with what gets the file itself."""
+    what, command = next(_STAND_INS[beginning] for beginning in STAND_INS if content.startswith(beginning))
+    hint = f"get the file itself: {command}"
+    return Unreadable(Refusal("not-the-file", f"this is {what}, not the file itself", hint))
 
 
 _COMMENT = re.compile(r"[ \t]+#")
@@ -155,15 +155,14 @@ def unseen(character: str) -> Refusal:
     return Refusal("unseen-character", f"the character {shown} cannot be seen", hint)
 
 
-_CONFLICT = re.compile(r"^(?:<{7}|\|{7}|={7}|>{7})(?=\s|$)", re.MULTILINE)
+CONFLICT = re.compile(r"^(?:<{7}|\|{7}|={7}|>{7})(?=\s|$)", re.MULTILINE)  # a line that git left
 
 
-def check_merged(text: str) -> None:
-    """Check that git left no conflict in a text. Errors: `Unreadable` with the place of the first marker."""
-    if found := _CONFLICT.search(text):
-        message = "this is a conflict marker of git: two versions of these lines were not merged"
-        hint = "keep what is meant, and remove the lines that begin with <<<<<<<, ======= and >>>>>>>"
-        raise _unreadable(Refusal("conflict-markers", message, hint), text[: found.start()])
+def unmerged(text: str, at: int) -> Unreadable:
+    """Return why a text with a conflict of git is not read."""
+    message = "this is a conflict marker of git: two versions of these lines were not merged"
+    hint = "keep what is meant, and remove the lines that begin with <<<<<<<, ======= and >>>>>>>"
+    return _unreadable(Refusal("conflict-markers", message, hint), text[:at])
 
 
 _IN_QUOTES = r"""(?<![^\s,\[{:])(?:"(?:[^"\\]|\\.)*"|'[^']*')|(?<!\S)#[^\r\n]*"""  # and comments
