@@ -205,7 +205,7 @@ def origin_of(environ: Mapping[str, str], folder: Path, at: float) -> Sequence[t
     """
     branch = _first(environ, _BRANCH)
     if not branch:
-        with suppress(UsageError), open_repository(folder, environ) as repository:
+        with suppress(UsageError), without_settings(find_repository(folder, environ)) as repository:
             branch = repository.git("symbolic-ref", "--short", "--quiet", "HEAD").text
     merged = re.fullmatch(r"refs/pull/(\d+)/\w+", environ.get("GITHUB_REF", ""))
     origin = (
