@@ -11,6 +11,10 @@ from pathlib import Path
 
 import pytest
 
+from reconciler.commands.names import NOT_DECLARING
+from reconciler.config.discovery import ANYWHERE, TARGETS
+from reconciler.config.settings import Settings
+
 SHELLS = {
     # Each is given the line in WORDS, the last word unfinished.
     "bash": """
@@ -114,3 +118,7 @@ def test_completing_imports_no_more_than_reading_the_files_needs(workspace: Path
     ended = subprocess.run(command, cwd=workspace, env=environ, capture_output=True, text=True)
     assert ended.stdout.splitlines() == ["plain,production", "plain,sandbox"]
     assert not {"pydantic", "httpx", "deepdiff", "flask", "sqlite3"} & set(ended.stderr.split())
+
+
+def test_what_is_no_section_of_resources_offers_no_key() -> None:
+    assert {*NOT_DECLARING} == {TARGETS, *ANYWHERE, *Settings.model_fields}

@@ -54,7 +54,7 @@ from reconciler.planfile.files import PlanFile, read_plan
 from reconciler.render.json import across_document, report_document
 from reconciler.render.report import TargetReport, across_summary
 from reconciler.render.text import plan_text, report_text
-from reconciler.render.values import counted
+from reconciler.render.values import counted, in_short
 
 _STOPPED = "the run was stopped"
 
@@ -256,7 +256,7 @@ def approve(approval: Approval, live: LiveSnapshot, seeds: SeedsPlan) -> TargetR
         if keys := review.gone(plan, declared):
             pruned = any(":" in key for key in keys) and not any(c.declared is None for c in plan.changes)
             hint = "; what --prune deletes needs that flag again" if pruned else ""
-            gone = f"Reviewed, and done already or no longer wanted: {', '.join(map(visible, keys))}{hint}."
+            gone = f"Reviewed, and done already or no longer wanted: {in_short([*map(visible, keys)])}{hint}."
         seeds = seeds.reviewed(review)
     warnings = (*session.workspace.warnings, *memory.untrue)
     return TargetReport(

@@ -10,6 +10,7 @@ from reconciler.config.names import NAME
 TARGETS = "targets"
 NOT_DECLARING = frozenset(
     {TARGETS, "presets", "moved", "guardrails", "version", "default_target", "undeclared", "time_zone"}
+    | {"ignore_warnings"}
 )
 """What may stand at the top of a file and declares nothing."""
 

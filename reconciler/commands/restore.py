@@ -13,7 +13,7 @@ from reconciler.engine.kind import Declared
 from reconciler.errors import Refused
 from reconciler.journal.entries import ADOPT, MAY_BE_DONE, Run, shown_accounts
 from reconciler.journal.journal import ReadOnlyJournal
-from reconciler.render.values import counted
+from reconciler.render.values import counted, in_short
 
 
 def way_back(number: int, session: Session, memory: Memory) -> tuple[list[Declared], tuple[str, ...]]:
@@ -85,10 +85,10 @@ def _notes(run: Run, nameless: Sequence[str], later: Sequence[str]) -> Iterator[
     if nameless:
         yield (
             f"No id is known of what run {run.number} may have created, so nothing is deleted for it: "
-            f"{', '.join(nameless)}. Look in the Tool."
+            f"{in_short(nameless)}. Look in the Tool."
         )
     if later:
-        yield f"Written again by later runs, which goes back too: {', '.join(later)}."
+        yield f"Written again by later runs, which goes back too: {in_short(later)}."
     yield (
         f"The files may still declare what run {run.number} wrote: change them too, or the next apply brings "
         "it back."

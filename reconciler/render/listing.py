@@ -9,7 +9,17 @@ from msgspec import Struct
 from msgspec.structs import asdict
 
 from reconciler.errors import Exit, ReconcilerError
-from reconciler.render.values import FORMAT_VERSION, PLAIN, Document, Paint, columns, counted, harmless, shown
+from reconciler.render.values import (
+    FORMAT_VERSION,
+    PLAIN,
+    Document,
+    Paint,
+    columns,
+    counted,
+    harmless,
+    in_short,
+    shown,
+)
 
 if TYPE_CHECKING:
     from reconciler.engine.change import Plan
@@ -106,7 +116,7 @@ def left_text(plan: Plan) -> str:
     """Return what a plan would still do to what was just adopted."""
     changes = [f"{c.key}: {', '.join(view.path for view in c.differing)}" for c in plan.changes]
     blocked = [f"{b.key}: {'; '.join(block.message for block in b.blocks)}" for b in plan.blocked]
-    return harmless("The next plan would not be empty: " + " | ".join([*changes, *blocked]))
+    return harmless("The next plan would not be empty: " + in_short([*changes, *blocked], apart=" | "))
 
 
 def brought_text(brought: Sequence[Brought], files: int, *, writes: bool, paint: Paint = PLAIN) -> str:

@@ -39,6 +39,7 @@ from reconciler.render.values import (
     counted,
     first_of,
     harmless,
+    in_short,
     row_text,
     shown,
     shown_field,
@@ -338,11 +339,10 @@ def remarks(plan: Plan, *, verbose: bool = False) -> Iterator[str]:
         )
     keys = [one.key for one in changes if any(view.drift is Drift.UNKNOWN for view in one.fields)]
     if keys:
-        left = 0 if verbose else max(0, len(keys) - MOST_LISTED)
-        named = ", ".join(keys[: len(keys) - left]) + (f" and {left} more" if left else "")
+        more = "" if verbose or len(keys) <= MOST_LISTED else f" --verbose names all {len(keys)}."
         yield (
-            f"No earlier run is known of {named}: what changed in git and what changed live cannot be told "
-            f"apart.{f' --verbose names all {len(keys)}.' if left else ''}"
+            f"No earlier run is known of {in_short(keys, every=verbose)}: what changed in git and what "
+            f"changed live cannot be told apart.{more}"
         )
 
 

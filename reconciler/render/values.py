@@ -105,6 +105,12 @@ def first_of(items: Sequence[str], *, every: bool = False) -> Sequence[str]:
     return [*items[:MOST_LISTED], f"and {more} more of {len(items)}; --verbose or --format json lists them"]
 
 
+def in_short(names: Sequence[str], *, every: bool = False, apart: str = ", ") -> str:
+    """Return names for a sentence: of many the first, and how many more; or `every`."""
+    more = 0 if every else max(0, len(names) - MOST_LISTED)
+    return apart.join(names[: len(names) - more]) + (f" and {more} more" if more else "")
+
+
 def columns(rows: Sequence[Sequence[str]]) -> list[str]:
     """Return rows as lines with their cells below each other; all rows have the same number of cells."""
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
