@@ -339,11 +339,13 @@ def check(declared: Declared) -> Iterator[Finding]:
 def _doubtful(declared: Declared, values: Mapping[str, Json | Reference]) -> Iterator[Finding]:
     warning = partial(Finding, severity=Severity.WARNING)
 
-    def is_left(path: str) -> bool:
-        """Tell whether a field is declared with no value, or is not kept as it is live."""
-        leaf = IMPORT_CONFIGS.by_path[path]
-        return values.get(path) is None and (path in values or declared.policy(leaf) is not Policy.KEEP)
-
+    # Declared with no value, or not kept as it is live.
+    empty = {
+        path
+        for path in (_SURVEY, _SWITCH)
+        if values.get(path) is None
+        and (path in values or declared.policy(IMPORT_CONFIGS.by_path[path]) is not Policy.KEEP)
+    }
     if values.get("contact_group_id") is not None:
         hint = "import into a survey or a contact list instead"
         yield warning("obsolete-field", "contact_group_id", "contact groups no longer exist", hint)
@@ -360,14 +362,14 @@ def _doubtful(declared: Declared, values: Mapping[str, Json | Reference]) -> Ite
         hint = "use update_type_id: 1, or drop the uniqueness"
         yield warning("contradiction", "update_type_id", message, hint)
     settings = next((path for path, value in values.items() if path.startswith(_SETTINGS) and value), None)
-    if settings and is_left(_SURVEY):
+    if settings and _SURVEY in empty:
         message = "survey_settings name no survey, so there is none that they could be about"
         yield warning("no-survey", settings, message, "declare survey_settings.survey")
     elif update_type == 1 and values.get(_SURVEY) is None:
         message = "1 updates contacts of “this survey”, and no survey is declared"
         yield warning("contradiction", "update_type_id", message, "declare survey_settings.survey")
     switch = values.get(_SWITCH)
-    if switch is False or (switch is None and is_left(_SWITCH)):
+    if switch is False or _SWITCH in empty:
         is_not = "false" if switch is False else "not set"
         for path in _COOLDOWNS:
             if values.get(path):

@@ -272,7 +272,7 @@ def load(
         seeds=seeds_here,
         moved=moved,
         warnings=report.problems(Severity.WARNING),
-        ignored=report.count_ignored() if report.ignored else {},
+        ignored={code: sum(one.code == code for one in report.found) for code in sorted(report.ignored)},
         contents=contents,
     )
 

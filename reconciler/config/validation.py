@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from functools import cache
 from typing import Annotated, Any, NoReturn, TypeAlias, TypeVar, get_args
@@ -98,11 +97,6 @@ class Report(Struct, eq=False):
     def ignores(self, problem: Problem) -> bool:
         """Tell whether a problem is a warning that is switched off."""
         return problem.severity is Severity.WARNING and problem.code in self.ignored
-
-    def count_ignored(self) -> Mapping[str, int]:
-        """Return how many warnings there are of each code that is switched off."""
-        counts = Counter(one.code for one in self.found if self.ignores(one))
-        return {code: counts[code] for code in sorted(self.ignored)}
 
 
 def refusal(code: str, message: str, hint: str = "") -> PydanticCustomError:

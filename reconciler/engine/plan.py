@@ -175,7 +175,8 @@ def match_all(
     owners = {one.id: one.key for one in declared if one.id is not None}
     found = {one.key: _match(account, one, inventory, owners, recreate) for one in declared}
     new = [one for one in declared if found[one.key] is None and one.key not in recreate]
-    found |= _lookalikes(account.kind, new, [*declared, *others], inventory)
+    if new:
+        found |= _lookalikes(account.kind, new, [*declared, *others], inventory)
     ids = {key: match.id for key, match in found.items() if isinstance(match, Live)}
     times = Counter(ids.values())
     for key, id in ids.items():
@@ -195,9 +196,9 @@ def _lookalikes(
     names = {one.key: name_of(one, kind) for one in declared if not one.absent and not one.hidden}
     owned = {*names.values(), *(one.id for one in declared)}
     alike: dict[str, list[tuple[str, int | None, str]]] = {}
-    for live in inventory.listed if new else ():
+    for live in inventory.listed:
         alike.setdefault(folded(live.name), []).append((live.name, live.id, f"id {live.id}"))
-    for key, name in names.items() if new else ():
+    for key, name in names.items():
         alike.setdefault(folded(name or ""), []).append((name or "", None, key))
     for one in new:
         name = name_of(one, kind) or ""

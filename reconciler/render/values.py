@@ -12,7 +12,7 @@ from unicodedata import combining, east_asian_width
 
 from msgspec import Struct
 
-from reconciler.problems import Severity, lookalikes, told_apart
+from reconciler.problems import Severity, folded, told_apart
 
 if TYPE_CHECKING:
     from reconciler.engine.kind import Field, Json
@@ -68,8 +68,9 @@ def json_text(document: object) -> str:
 
 def shown(value: Json, *, longest: int = LONGEST, beside: Json = None) -> str:
     """Return a value as text: strings quoted, nothing as `(empty)`; told apart from one `beside` it."""
-    if isinstance(value, str) and isinstance(beside, str) and lookalikes(value, [beside]):
-        return harmless(told_apart(value, beside)[0])
+    match value, beside:
+        case str(), str() if value != beside and folded(value) == folded(beside):
+            return harmless(told_apart(value, beside)[0])
     return "(empty)" if value is None else shortened(harmless(json.dumps(value, ensure_ascii=False)), longest)
 
 
