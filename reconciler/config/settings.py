@@ -512,7 +512,9 @@ class CheckMarket(Written):
         json_schema_extra={"default": "30s"},
     )
     server_members: Annotated[tuple[Member, ...], AsTuple] = Field(
-        (), description="Further members that the server writes and that are never sent."
+        (),
+        description="Further members that the server writes and that are never sent; a live value that a PUT "
+        "leaves out is shown as a reset.",
     )
 
     @property

@@ -17,9 +17,17 @@ from msgspec import Struct, field
 from msgspec.structs import replace
 
 from reconciler.clock import Clock, SleepCut
-from reconciler.engine.body import compared, shows_zero, unknown_members, unknown_row_members, value_at
+from reconciler.engine.body import compared, shows_zero, unknown_row_members, value_at
 from reconciler.engine.change import Action, Change, Plan, Scope
-from reconciler.engine.classify import AccountProfile, FieldClass, FieldView, classify, desired, removals
+from reconciler.engine.classify import (
+    AccountProfile,
+    FieldClass,
+    FieldView,
+    carried,
+    classify,
+    desired,
+    removals,
+)
 from reconciler.engine.kind import (
     Body,
     Client,
@@ -29,7 +37,6 @@ from reconciler.engine.kind import (
     Kind,
     Live,
     Mapper,
-    Member,
     Origin,
     map_serially,
 )
@@ -237,6 +244,8 @@ class Run(Struct):
             is_kept = old is not None and old.cls is FieldClass.KEPT
             if was != now and (not is_kept or (path == kind.visible_field and was is True)):
                 moved.append(path)
+        unknown = ({view.path for view in fields if view.unknown} for fields in (change.fields, views))
+        moved += sorted(set.symmetric_difference(*unknown))
         return views, f"changed since the plan: {', '.join(moved)}" if moved else ""
 
     def _send(self, write: SentWrite) -> SentWrite:
@@ -354,26 +363,21 @@ def _name(kind: Kind, change: Change) -> str:
 def _carried_hint(kind: Kind, change: Change, refusal: ApiError) -> str:
     """Return what carried members have to do with a refusal: a line to write only for those that it names."""
     live = change.live.body if change.live else {}
-    members = [*(member for member, _ in unknown_members(kind, live)), *unknown_row_members(kind, live)]
-    paths = {member: ".".join(member) for member in members}
-    times = Counter(member[-1] for member in members)
-
-    def is_named(member: Member) -> bool:
-        unique = times[member[-1]] == 1
-        name = f"(?i:{re.escape(paths[member])})" + (f"|{re.escape(member[-1])}" if unique else "")
-        return re.search(rf"(?<!\w)({name})(?!\w)", refusal.fact) is not None
-
-    if named := ", ".join(paths[member] for member in members if is_named(member)):
+    members = [*(one for one, _ in carried(kind, change.fields, live)), *unknown_row_members(kind, live)]
+    times, named = Counter(member[-1] for member in members), []
+    for member in members:
+        names = [f"(?i:{re.escape('.'.join(member))})", *([re.escape(member[-1])] * (times[member[-1]] == 1))]
+        if re.search(rf"(?<!\w)({'|'.join(names)})(?!\w)", refusal.fact):
+            named.append(member)
+    paths = ", ".join(".".join(member) for member in named or members)
+    if named:
         return (
             "A body was refused for members that this tool does not know. If the server alone writes them, "
-            f"add server_members: [{named}] to the account of the target: a PUT then leaves them out, and "
+            f"add server_members: [{paths}] to the account of the target: a PUT then leaves them out, and "
             "every plan shows their live values as resets, which need consent."
         )
-    unknown = ", ".join(paths.values())
     return (
-        f"A refused body held members that this tool does not know, as they were: {unknown}."
-        if unknown
-        else ""
+        f"A refused body held members that this tool does not know, as they were: {paths}." if paths else ""
     )
 
 

@@ -167,7 +167,8 @@ class Change(Struct, frozen=True, dict=True):
         fields = []
         for view in views:
             end = None if view.cls is FieldClass.RESET else view.after
-            fields.append([view.path, view.cls, view.before, "default" if view.is_at_default else end])
+            start = None if view.unknown else view.before  # the server may write another one at any time
+            fields.append([view.path, view.cls, start, "default" if view.is_at_default else end])
         return digest_of([self.scope.target, self.scope.account, self.key, self.action, self.id, fields])
 
 

@@ -7,6 +7,7 @@
 | reset | undeclared under `reset` | left out: the server resets it to its default |
 | refused | undeclared under `refuse`, and the live value is not the default | the change is blocked |
 | carried | a live member that the kind does not know | the live value |
+| reset, too | such a member in a group declared as `null`, and one that only the server writes | left out |
 
 An accepted drift is kept for a while, whatever is declared of it. What is kept is left out of a create.
 """
@@ -14,7 +15,7 @@ An accepted drift is kept for a while, whatever is declared of it. What is kept 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from enum import StrEnum
 
 from msgspec import Struct, field
@@ -29,7 +30,18 @@ from reconciler.engine.body import (
     value_at,
     without_server_members,
 )
-from reconciler.engine.kind import Accepted, Body, Declared, Field, Json, Kind, Origin, Policy, Reference
+from reconciler.engine.kind import (
+    Accepted,
+    Body,
+    Declared,
+    Field,
+    Json,
+    Kind,
+    Member,
+    Origin,
+    Policy,
+    Reference,
+)
 
 
 class DefaultSource(StrEnum):
@@ -112,6 +124,7 @@ class FieldView(Struct, frozen=True):
     accepted: Accepted | None = None  # why a difference is left alone for a while: the field is kept then
     wanted: Json = None  # what it would become without that
     drift: Drift | None = None  # who brought about the difference, where that was asked and is known
+    unknown: bool = False  # whether the kind does not know it: its value may be anything, and is in no digest
 
     @property
     def is_at_default(self) -> bool:
@@ -177,15 +190,61 @@ def classify(
             wanted = kept.before if view.cls is FieldClass.REFUSED else view.after
             view = replace(kept, accepted=accepted, wanted=wanted)
         views.append(view)
+    kind, body = account.kind, live or {}
+    nulls = {
+        v.path
+        for v in views
+        if v.cls is FieldClass.SET and (g := declared.given.get(v.path)) and g.value is None
+    }
+    cleared = {f.group for f in kind.fields} - {f.group for f in kind.fields if f.path not in nulls} - {()}
+    gone = {member: value for member, value in unknown_members(kind, body) if member[:-1] in cleared}
+    views += _left_out(account, declared, body, gone)
     if not any(view.differs for view in views):
         return tuple(views)
-    for number, (one, view) in enumerate(zip(account.kind.fields, views, strict=True)):
+    for number, (one, view) in enumerate(zip(account.kind.fields, views, strict=False)):
         if view.is_claimed:  # the PUT may make something else of it than the files claim
             is_refused = declared.policy(one) is Policy.REFUSE
             views[number] = (
                 replace(view, cls=FieldClass.REFUSED) if is_refused else replace(view, differs=True)
             )
-    return tuple(views)
+    server = kind.server_members - {(kind.id_member,)}
+    never_sent = {member: _unknown_at(kind, body, member) for member in sorted(server)}
+    return (*views, *_left_out(account, declared, body, never_sent))
+
+
+def carried(kind: Kind, views: Sequence[FieldView], live: Body | None) -> list[tuple[Member, Json]]:
+    """Return the live members that the kind does not know and that a PUT sends back as they are."""
+    left_out = {view.path for view in views if view.unknown}
+    return [
+        (member, v) for member, v in unknown_members(kind, live or {}) if ".".join(member) not in left_out
+    ]
+
+
+def _unknown_at(kind: Kind, body: Body, member: Member) -> Json:
+    """Return what a body shows of a member that the kind does not know; of one in rows, all of them."""
+    above = value_at(body, member[:-1])
+    if isinstance(above, list):
+        return [row[member[-1]] for row in above if isinstance(row, dict) and row.get(member[-1])] or None
+    value = value_at(body, member) if member[:-1] in {field.group for field in kind.fields} else None
+    return None if isinstance(value, Absent) else value
+
+
+def _left_out(
+    account: AccountProfile, declared: Declared, live: Body, members: Mapping[Member, Json]
+) -> Iterator[FieldView]:
+    """Yield the view of each unknown member that a PUT leaves out, where that may lose its live value.
+
+    It loses nothing where the last write left it out as well, and left this very value behind.
+    """
+    kind, last = account.kind, account.last_writes.get(declared.key)
+    for member, value in members.items():
+        path, sent, after = ".".join(member), value, None
+        if last and last.is_sure and last.after and last.id == live.get(kind.id_member):
+            sent, after = (_unknown_at(kind, body, member) for body in (last.sent, last.after))
+        if path not in kind.by_path:
+            loses = bool(value) and not (sent is None and after == value)
+            view = FieldView(path, FieldClass.RESET, value, None, loses, consented=False, unknown=True)
+            yield replace(view, default=ASSUMED_EMPTY)
 
 
 def removals(account: AccountProfile, live: Body) -> tuple[FieldView, ...]:
@@ -267,7 +326,7 @@ def desired(
         else:
             continue
         put(body, field.member, without_server_members(kind, field, value))
-    for member, value in unknown_members(kind, live or {}):
+    for member, value in carried(kind, views, live):
         put(body, member, value)
     groups = Counter(field.group[0] for field in kind.fields if field.group)
     for group, size in groups.items():

@@ -67,6 +67,13 @@ class Field(Struct, frozen=True):
         return self.member[:-1]
 
 
+class FieldsByPath(dict[str, Field]):
+    """The fields of a kind by their name in the files; a member that it does not know, by the API's name."""
+
+    def __missing__(self, path: str) -> Field:
+        return Field(path, tuple(path.split(".")))
+
+
 class Kind(Struct, frozen=True, dict=True):
     """A kind of resource, as the engine sees it."""
 
@@ -78,9 +85,9 @@ class Kind(Struct, frozen=True, dict=True):
     server_members: frozenset[Member]  # members that the server writes and that are never sent
 
     @cached_property
-    def by_path(self) -> Mapping[str, Field]:
+    def by_path(self) -> FieldsByPath:
         """The fields by their name in the files, in the order of the table."""
-        return {field.path: field for field in self.fields}
+        return FieldsByPath({field.path: field for field in self.fields})
 
     def leaves(self, path: str) -> tuple[Field, ...]:
         """Return the fields that `path` names: itself, or all below it where it names a group."""

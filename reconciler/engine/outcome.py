@@ -120,9 +120,9 @@ def outcome_of(
         if hides and not write.lost:
             return replace(write.ended(Result.APPLIED), lines=tuple(hidden))
         return write.in_doubt("but it cannot be read") if last else replace(write, as_before=False)
-    if other := _other_resource(account, write, body):
+    seen, other = _seen(account, write, body)
+    if other:
         return write.in_doubt(f"but {other}") if last else replace(write, as_before=False)
-    seen = [(view, _shown(account, view, body)) for view in write.views]
     as_before = all(now == view.before for view, now in seen)
     declared = [(view, now) for view, now in seen if view.cls is FieldClass.SET]
     # What the API accepted and did not store; a null that it answers with a value is stored as that.
@@ -146,7 +146,7 @@ def outcome_of(
         ]
     else:
         # What is declared is not so where the server stores something else, or somebody was faster.
-        is_so = all(now == view.after for view, now in declared)
+        is_so = all(now == view.after for view, now in seen if view.cls is FieldClass.SET or view.unknown)
         outcome = write.ended(Result.APPLIED, exit=Exit.DONE if is_so else Exit.PARTLY)
         if write.lost:
             warnings.insert(0, f"{write.answer}; reading it shows that it was done")
@@ -156,35 +156,38 @@ def outcome_of(
     learned: dict[str, Json] = {}
     # Only a declared field that shows its new value proves that no cache answers. A create resets nothing.
     if change.live and any(view.before != now == view.after for view, now in declared):
-        fields = account.kind.by_path
-        resets = [(fields[view.path], now) for view, now in seen if view.cls is FieldClass.RESET]
+        fields, reset = account.kind.by_path, FieldClass.RESET
+        resets = [(fields[v.path], now) for v, now in seen if v.cls is reset and not v.unknown]
         learned = {leaf.path: now for leaf, now in resets if not leaf.group or value_at(body, leaf.group)}
     told = replace(outcome, warnings=(*outcome.warnings, *warnings), lines=tuple(lines))
     return replace(told, if_again=tuple(if_again), body=body, learned=learned)
 
 
-def _other_resource(account: AccountProfile, write: SentWrite, body: Body) -> str:
-    """Return why `body` is not of what was written, empty where it is: it has another id, or another name.
+def _seen(account: AccountProfile, write: SentWrite, body: Body) -> tuple[list[Seen], str]:
+    """Return what `body`, read after a write, shows of each field; and why it is of something else, if it is.
 
-    A name as before an update says only that the update did not arrive.
+    Of something else is another id or name; a name as before an update says that this did not arrive. What is
+    not shown is as planned. What only the server writes proves nothing: it may be another with every read.
     """
     kind = account.kind
-    id, name = body.get(kind.id_member, write.id), account.value(kind.by_path[kind.name_field], body)
-    if id != write.id:
-        return f"what was read has id {id}, not {write.id}"
-    view = next(view for view in write.views if view.path == kind.name_field)
-    meant = (view.after,) if write.change.action is Action.CREATE else (view.after, view.before)
-    return "" if name in meant else f"it is called {_text(name)} now, not {_text(view.after)}"
-
-
-def _shown(account: AccountProfile, view: FieldView, body: Body) -> Json:
-    """Return what `body`, read after the write, shows of a field; as planned where it shows nothing."""
-    leaf = account.kind.by_path[view.path]
-    if view.cls is not FieldClass.RESET:
-        return account.value(leaf, body)
-    if leaf.group and not value_at(body, leaf.group):
-        return view.after  # the defaults of a group come with it
-    return compared(leaf, value_at(body, leaf.member))
+    server = {".".join(member) for member in kind.server_members}
+    seen: list[Seen] = []
+    for view in write.views:
+        leaf = kind.by_path[view.path]
+        if view.path in server:
+            continue
+        if view.cls is not FieldClass.RESET:
+            seen.append((view, account.value(leaf, body)))
+        elif leaf.group and not value_at(body, leaf.group):
+            seen.append((view, view.after))  # the defaults of a group come with it
+        else:
+            seen.append((view, compared(leaf, value_at(body, leaf.member))))
+    named, name = next((view, now) for view, now in seen if view.path == kind.name_field)
+    if (id := body.get(kind.id_member, write.id)) != write.id:
+        return seen, f"what was read has id {id}, not {write.id}"
+    if name == named.after or (name == named.before and write.change.action is Action.UPDATE):
+        return seen, ""
+    return seen, f"it is called {_text(name)} now, not {_text(named.after)}"
 
 
 def _differences(
@@ -194,7 +197,7 @@ def _differences(
     missed = [(view, now) for view, now in seen if now != view.after]
     paths = {view.path for view, _ in ignored}
     stored = [(view, now) for view, now in missed if view.cls is FieldClass.SET and view.path not in paths]
-    defaults = [(view, now) for view, now in missed if view.cls is FieldClass.RESET]
+    defaults = [(v, now) for v, now in missed if v.cls is FieldClass.RESET and not v.unknown]
     warnings = []
     for view, now in stored:
         sent, found = _text(view.after), _text(now)
@@ -204,6 +207,8 @@ def _differences(
     warnings += [
         f"{view.path}: its default is {_text(now)}, not {_text(view.after)}" for view, now in defaults
     ]
+    left = [view.path for view, _ in missed if view.unknown]
+    warnings += [f"{path}: null was sent for its group, and the API still shows it" for path in left]
     for view, now in missed if change.live else ():  # a create keeps nothing, and may show any default
         if view.cls is FieldClass.KEPT and now != view.before:
             was = _text(view.before)

@@ -392,18 +392,15 @@ def _limited(plan: Plan, verdicts: Sequence[Verdict], consent: Consent, live: in
     wanted, allowed = sum(map(len, resets.values())), (limits.resets, consent.resets)
     may_reset = None if None in allowed else max(limit for limit in allowed if limit is not None)
     if may_reset is not None and wanted > may_reset:
-        instead = "" if plan.scope.restores else "declare it, name it under keep or reset, or "
-        why = (
-            f"{instead}consent with --allow-resets (limits.resets is {limits.resets}, this plan resets "
-            f"{wanted})"
-        )
-        blocks = {
-            key: Block(
-                BlockCode.UNCONSENTED_RESETS, f"a PUT would reset {', '.join(paths)}; {why}", tuple(paths)
-            )
-            for key, paths in resets.items()
-            if paths
-        }
+        why = f"consent with --allow-resets (limits.resets is {limits.resets}, this plan resets {wanted})"
+        blocks = {}
+        for change in changes:
+            if paths := resets[change.key]:
+                is_known = any(not view.unknown for view in change.resets if not view.consented)
+                mends = is_known and not plan.scope.restores
+                ways = f"declare it, name it under keep or reset, or {why}" if mends else why
+                message = f"a PUT would reset {', '.join(paths)}; {ways}"
+                blocks[change.key] = Block(BlockCode.UNCONSENTED_RESETS, message, tuple(paths))
         verdicts = _blocking(verdicts, blocks)
     share = limits.updates
     updates = (share.of(live) if live is not None else None) if isinstance(share, Share) else share

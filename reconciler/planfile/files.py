@@ -17,7 +17,7 @@ from reconciler.config.discovery import content_of
 from reconciler.config.names import visible
 from reconciler.engine.body import read_back
 from reconciler.engine.change import CHECKSUM, Change, Scope, checksum_of, fingerprint_of
-from reconciler.engine.classify import FieldView
+from reconciler.engine.classify import FieldClass, FieldView
 from reconciler.engine.kind import Globs, Kind, Live
 from reconciler.engine.plan import Review
 from reconciler.errors import Refused, UsageError
@@ -89,9 +89,10 @@ class PlanFile(Struct, frozen=True):
         for change in self.changes:
             views = []
             for one in change.fields:
-                if field := kind.by_path.get(one.path):
+                if one.cls is not FieldClass.CARRIED:
+                    field, unknown = kind.by_path[one.path], one.path not in kind.by_path
                     before, after = read_back(field, one.before), read_back(field, one.after)
-                    views.append(FieldView(one.path, one.cls, before, after, one.differs))
+                    views.append(FieldView(one.path, one.cls, before, after, one.differs, unknown=unknown))
             live = None if change.id is None else Live(change.id, change.name or "", {}, listed=True)
             shown = Change(scope, change.key, change.action, tuple(views), live=live)
             if shown.digest != change.digest:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from reconciler.engine.body import unknown_members, written
+from reconciler.engine.body import written
 from reconciler.engine.change import CHECKSUM, Action, Change, Plan, Share, checksum_of
-from reconciler.engine.classify import FieldClass, FieldView
+from reconciler.engine.classify import FieldClass, FieldView, carried
 from reconciler.engine.kind import Declared, Kind
 from reconciler.engine.plan import Since
 from reconciler.errors import Exit
@@ -77,9 +77,8 @@ def _change(kind: Kind, change: Change, since: Since | None) -> Document:
         for view in change.fields
         if view.differs or view.before is not None or view.after is not None
     ]
-    if change.live is not None and change.action is Action.UPDATE:
-        for member, _ in unknown_members(kind, change.live.body):
-            fields.append(_CARRIED | {"path": ".".join(member)})
+    live = change.live.body if change.live and change.action is Action.UPDATE else None
+    fields += [_CARRIED | {"path": ".".join(member)} for member, _ in carried(kind, change.fields, live)]
     return {
         "key": change.key,
         "action": change.action.value,
@@ -108,7 +107,7 @@ def _field(kind: Kind, view: FieldView) -> Document:
     return {
         "path": view.path,
         "class": view.cls.value,
-        "before": written(field, view.before),
+        "before": None if view.unknown else written(field, view.before),
         "after": written(field, view.after),
         "differs": view.differs,
         "default_source": view.default.source.value if view.default else None,
@@ -187,7 +186,7 @@ def show_document(plan: Plan, declared: Declared) -> Document:
             {
                 "path": view.path,
                 "class": view.cls.value,
-                "live": view.before,
+                "live": None if view.unknown else view.before,
                 "desired": view.after,
                 "differs": view.differs,
                 "drift": view.drift.value if view.drift else None,

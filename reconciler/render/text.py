@@ -12,7 +12,7 @@ from zoneinfo import ZoneInfo
 from msgspec import Struct
 from msgspec.structs import replace
 
-from reconciler.engine.body import differing_rows, unknown_members
+from reconciler.engine.body import differing_rows
 from reconciler.engine.change import (
     SHARE_COUNTS_FROM,
     Action,
@@ -23,7 +23,7 @@ from reconciler.engine.change import (
     Share,
     Unchanged,
 )
-from reconciler.engine.classify import ASSUMED_EMPTY, Drift, FieldClass, FieldView
+from reconciler.engine.classify import ASSUMED_EMPTY, Drift, FieldClass, FieldView, carried
 from reconciler.engine.kind import Declared, Kind
 from reconciler.engine.outcome import Outcome, Result
 from reconciler.expoints.planning import SeedsPlan, moment_text
@@ -47,6 +47,7 @@ from reconciler.render.values import (
 )
 
 MAIL_IS_SENT = "Mail is really sent, for a test batch too. This tool cannot take customers back."
+UNKNOWN = "(a live value)"  # of a member that the model does not know
 WIDEST_BEFORE = 40  # values before an arrow are padded to a common width, up to this
 _LONGEST_CELL = 34
 
@@ -159,9 +160,9 @@ def _entries(kind: Kind, entries: Sequence[Change | Blocked], paint: Paint) -> l
             symbol, reasons = getattr(paint, one.action.value)(sign_of(one)), []
         lines = [f"{symbol} {paint.strong(one.key)}  {what}", *reasons]
         if change:
-            lines += _field_lines(kind, change.fields, paint)
-            carried = change.live if change.action is Action.UPDATE else None
-            for member, value in unknown_members(kind, carried.body) if carried else ():
+            lines += _field_lines(kind, change.fields, paint, shows_unknown=True)
+            live = change.live.body if change.live and change.action is Action.UPDATE else None
+            for member, value in carried(kind, change.fields, live):
                 text = f"= {'.'.join(member)}  {shown(value)}  carried, unknown to this tool"
                 lines.append(f"    {paint.kept(harmless(text))}")
             if change.adopted:
@@ -219,8 +220,8 @@ def field_lines(kind: Kind, views: Sequence[FieldView], change: Change | None = 
 
 def carried_names(kind: Kind, change: Change) -> list[str]:
     """Return the live members that an update sends back although the model does not know them."""
-    live = change.live if change.action is Action.UPDATE else None
-    return [harmless(".".join(member)) for member, _ in unknown_members(kind, live.body)] if live else []
+    live = change.live.body if change.live and change.action is Action.UPDATE else None
+    return [harmless(".".join(member)) for member, _ in carried(kind, change.fields, live)]
 
 
 def adoption_line(change: Change) -> str:
@@ -246,13 +247,20 @@ class FieldRow(Struct, frozen=True):
     style: Style
 
 
-def field_rows(kind: Kind, views: Sequence[FieldView], paint: Paint = PLAIN) -> Iterator[FieldRow]:
-    """Yield the cells of every field that there is something to say of, in the order of the table."""
+def field_rows(
+    kind: Kind, views: Sequence[FieldView], paint: Paint = PLAIN, *, shows_unknown: bool = False
+) -> Iterator[FieldRow]:
+    """Yield the cells of every field that there is something to say of, in the order of the table.
+
+    The live value of a member that the kind does not know is for a terminal only.
+    """
     for view in views:
         if view.cls in (FieldClass.SET, FieldClass.RESET) and not view.differs:
             continue
         field, drift = kind.by_path[view.path], _DRIFT.get(view.drift, "")
         before = shown_field(field, view.before, beside=view.after)
+        if view.unknown and not shows_unknown:
+            before = UNKNOWN
         after = shown_field(field, view.after, beside=view.before)
         stays_visible = view.path == kind.visible_field and view.after is True
         symbol, style, old, new, notes = "=", paint.kept, after, "", ("kept", drift)
@@ -286,15 +294,17 @@ def field_rows(kind: Kind, views: Sequence[FieldView], paint: Paint = PLAIN) -> 
         yield FieldRow(view, symbol, old, new, ", ".join(note for note in notes if note), style)
 
 
-def _field_lines(kind: Kind, views: Sequence[FieldView], paint: Paint) -> Iterator[str]:
+def _field_lines(
+    kind: Kind, views: Sequence[FieldView], paint: Paint, *, shows_unknown: bool = False
+) -> Iterator[str]:
     """Yield a line for each field, and one for each row by which two lists differ."""
-    rows = [*field_rows(kind, views, paint)]
+    rows = [*field_rows(kind, views, paint, shows_unknown=shows_unknown)]
     path_width = max((len(row.view.path) for row in rows), default=0)
     before_width = max((min(len(row.before), WIDEST_BEFORE) for row in rows if row.after), default=0)
     for row in rows:
         view = row.view
         values = f"{row.before:<{before_width}} → {row.after}" if row.after else row.before
-        line = f"{view.path:<{path_width}}  {values}{'  ' + row.note if row.note else ''}"
+        line = f"{harmless(view.path):<{path_width}}  {values}{'  ' + row.note if row.note else ''}"
         yield f"    {row.style(row.symbol + ' ' + line.rstrip())}"
         items = kind.by_path[view.path].rows
         if items is not None and view.differs and view.before and view.after:
@@ -395,7 +405,7 @@ def show_text(plan: Plan, declared: Declared, *, paint: Paint = PLAIN) -> str:
         lines.append((differing if view.differs else usual)(row))
     change = entry.change if isinstance(entry, Blocked) else entry
     if isinstance(change, Change) and change.live is not None:
-        for member, value in unknown_members(plan.account.kind, change.live.body):
+        for member, value in carried(plan.account.kind, change.fields, change.live.body):
             lines.append(f"carried into the body as it is: {harmless('.'.join(member))} = {shown(value)}")
     return "\n".join(lines)
 

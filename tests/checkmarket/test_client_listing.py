@@ -76,22 +76,6 @@ class Collection:
         return {"Meta": meta, "Data": [{"ImportConfigId": id} for id in ids]}
 
 
-@pytest.mark.parametrize("total", [None, 130])
-@pytest.mark.parametrize(("most", "top"), [(1000, "top"), (25, "top"), (25, "skip")])
-@ways
-def test_a_list_that_moves_is_asked_for_in_an_order_and_not_trusted_without_one(
-    most: int, top: str, total: int | None, way: Mapper
-) -> None:
-    for obeys in (BOTH | {"orderby"}, BOTH):
-        server = Collection(130, most, obeys & {top, "skip", "orderby"}, lambda _: total, moves=True)
-        with opened(server) as configs:
-            if "orderby" in obeys:
-                assert ids(configs, way) == list(range(1, 131))
-                continue
-            with pytest.raises(BadAnswer, match=r"these are all\. The list cannot be trusted"):
-                configs.list(way)
-
-
 def no_count(_: int) -> None:
     return None
 

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import json
+from pathlib import Path
+
 import pytest
 from msgspec.structs import replace
 
+from reconciler.checkmarket.model import IMPORT_CONFIGS
 from reconciler.commands.workspace import Selection
 from reconciler.engine.plan import Consent
 from reconciler.errors import BadAnswer, Exit, Refused, UsageError
 from reconciler.sandbox import Variants
-from tests.commands.world import RESETS, SETTINGS, Doing, Screen, Terminal, World
+from tests.commands.world import RESETS, SETTINGS, Doing, Members, Screen, Terminal, World
 
 OTHER = "import_configs:\n  other: {name: Other}\n"
 MAY_DELETE = SETTINGS + "    limits: {deletes: 1}\n"
@@ -205,10 +209,57 @@ def test_members_that_the_server_writes_into_rows_can_be_named(world: World) -> 
     members = SETTINGS.replace('"sandbox:"}', '"sandbox:", server_members: [ColumnMappings.RowId]}')
     world.write("reconciler.yaml", members)
     world.write("welcome.yaml", WELCOME % ("name: Welcome", 1))
-    world.applies()
+    assert "↺ ColumnMappings.RowId" in world.applies().out
     (put,) = world.writes
     assert "RowId" not in put.body
     assert "TargetColumnName" in put.body
+
+
+NULLS = ", ".join(
+    f"{field.path.partition('.')[2]}: null" for field in IMPORT_CONFIGS.fields if len(field.member) > 1
+)
+
+
+@pytest.mark.parametrize("settings", ["null", f"{{{NULLS}}}"])
+@pytest.mark.parametrize("live", [{"SurveyId": 4711}, {"SurveyId": None}])
+@pytest.mark.parametrize("members", ["stored", "strict"])
+def test_a_group_that_is_declared_as_null_is_cleared_with_what_is_unknown_in_it_by_consent(
+    world: World, settings: str, live: Members, members: str
+) -> None:
+    world.live({1: {"Name": "Welcome", "IsReusable": True, "SurveySettings": live}})
+    world.variants = Variants.parse(["server_extras=stable", f"extra_members={members}"])
+    if members == "strict":
+        strict = SETTINGS.replace('"sandbox:"}', '"sandbox:", server_members: [CreateDate]}')
+        world.write("reconciler.yaml", strict)
+    text = f"name: Welcome, undeclared: keep, survey_settings: {settings}"
+    world.write("welcome.yaml", WELCOME % (text, 1))
+    refused = world.applies(Consent())
+    assert "↺ SurveySettings.LinkVersion" in refused.out
+    assert (refused.exit, world.writes) == (Exit.REFUSED, [])
+    assert world.applies().exit is Exit.DONE
+    (put,) = world.writes
+    assert json.loads(put.body)["SurveySettings"] is None
+    assert pending(world) is Exit.DONE
+
+
+def test_live_values_of_server_members_are_resets_with_consent_that_a_review_binds(world: World) -> None:
+    world.variants = Variants(server_extras="volatile", extra_members="strict")
+    names = "[CreateDate, LastReadAt, Revision, SurveySettings.LinkVersion]"
+    world.write("reconciler.yaml", SETTINGS.replace('"sandbox:"}', f'"sandbox:", server_members: {names}}}'))
+    refused = world.applies(Consent())
+    assert (refused.exit, world.writes) == (Exit.REFUSED, [])
+    for name in names.strip("[]").split(", "):
+        assert f"↺ {name}" in refused.out
+    shown = world.plans(out=Path("plan.json"), json=True)
+    assert "2024-01-15" not in shown.out  # what the model does not know may be anything
+    world.clock.sleep(5)  # what is volatile has another value now
+    run = world.applies(plan_files=(Path("plan.json"),), json=True)
+    assert (run.exit, run.results) == (Exit.DONE, {"import_configs.welcome": "applied"})
+    assert pending(world) is Exit.DONE
+    world.clock.sleep(5)
+    world.write("welcome.yaml", WELCOME % ("name: Welcome, undeclared: keep, date_format: yyyy", 1))
+    again = world.applies(Consent())
+    assert "a PUT would reset LastReadAt, Revision; consent with --allow-resets" in again.out
 
 
 def test_a_consent_to_what_no_file_declares_is_an_error(world: World) -> None:

@@ -5,9 +5,19 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from reconciler.engine.body import compared, shows_zero
-from reconciler.engine.classify import DefaultSource, FieldClass, FieldView, classify, desired, known_defaults
+from reconciler.engine.classify import (
+    AccountProfile,
+    DefaultSource,
+    FieldClass,
+    FieldView,
+    LastWrite,
+    classify,
+    desired,
+    known_defaults,
+)
 from reconciler.engine.kind import Body, Declared, Json, Policy
 from tests.engine.toys import TOYS, account, claimed, declared, proved
 
@@ -186,3 +196,26 @@ def test_members_that_the_model_does_not_know_are_carried_and_the_servers_own_ar
     whole = sent(declared(values={"name": "Robot", "battery.kind": "AAA"}), body)
     assert (whole["Price"], whole["Battery"]) == (3, {"Kind": "AAA", "Maker": "Acme"})
     assert "ToyId" not in whole
+
+
+@pytest.mark.parametrize(
+    ("sent", "after", "loses"),
+    [
+        (None, None, True),  # no write is known
+        ({"Name": "Robot"}, {"ToyId": 1, "Etag": "a"}, False),  # it was left out, and this value stayed
+        ({"Name": "Robot"}, {"ToyId": 1, "Etag": "b"}, True),
+        ({"Name": "Robot"}, {"ToyId": 1}, True),
+        ({"Name": "Robot", "Etag": "a"}, {"ToyId": 1, "Etag": "a"}, True),  # it was sent
+    ],
+)
+def test_a_live_value_that_is_never_sent_is_a_reset_until_a_write_has_left_it_behind(
+    sent: Body | None, after: Body | None, loses: bool
+) -> None:
+    write = LastWrite(1, 1, BARE, sent, after, is_sure=True) if sent else None
+    kind = replace(TOYS, server_members=TOYS.server_members | {("Etag",), ("Nothing",)})
+    profile = AccountProfile(kind, last_writes={"toys.robot": write} if write else {})
+    views = classify(profile, declared(values={"name": "Robot", "size": 7}), {**LIVE, "Etag": "a"})
+    view = view_of("Etag", views)
+    assert (view.cls, view.differs, view.consented, view.unknown) == (FieldClass.RESET, loses, False, True)
+    # By itself it calls for no PUT.
+    assert not [v for v in classify(profile, declared(keep=["size"]), {**LIVE, "Etag": "a"}) if v.differs]

@@ -19,9 +19,9 @@ from jinja2 import Environment, FunctionLoader, StrictUndefined
 from msgspec import Struct
 from msgspec.structs import replace
 
-from reconciler.engine.body import put, unknown_members, value_at
+from reconciler.engine.body import put, value_at
 from reconciler.engine.change import Action, Blocked, Change
-from reconciler.engine.classify import FieldClass, FieldView, desired
+from reconciler.engine.classify import FieldClass, FieldView, carried, desired
 from reconciler.engine.kind import Kind
 from reconciler.engine.outcome import Outcome, Result
 from reconciler.expoints.recipients import SeedPlan
@@ -394,11 +394,12 @@ def _rows(planned: TargetReport, views: Sequence[FieldView], links: Links) -> It
     for row in field_rows(kind, views):
         view, field = row.view, kind.by_path[row.view.path]
         before = shown_field(field, view.before, longest=_LONGEST_VALUE, beside=view.after)
+        before = row.before if view.unknown else before
         after = shown_field(field, view.after, longest=_LONGEST_VALUE, beside=view.before)
         yield {
             "cls": view.cls.value,
             "symbol": row.symbol,
-            "path": view.path,
+            "path": harmless(view.path),
             "before": before,
             "after": before if view.cls is FieldClass.REFUSED else after,
             "note": row.note,
@@ -412,7 +413,7 @@ def _body_text(kind: Kind, change: Change) -> str:
         return ""
     live = change.live.body if change.live else None
     body = desired(kind, change.declared, change.fields, live)
-    for member, _ in list(unknown_members(kind, live or {})):
+    for member, _ in carried(kind, change.fields, live):
         put(body, member, _CARRIED)
     for one in kind.fields:
         rows = value_at(body, one.member)
