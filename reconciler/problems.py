@@ -36,10 +36,11 @@ class Place(Struct, frozen=True, order=True, gc=False):
 
 
 class Severity(StrEnum):
-    """An error stops the run before anything is asked of an API; a warning does not."""
+    """An error stops the run before anything is asked of an API; a warning or hint does not."""
 
     ERROR = "error"
     WARNING = "warning"
+    HINT = "hint"
 
 
 WARNINGS = {
@@ -49,6 +50,7 @@ WARNINGS = {
     "copied-twice": "The same thing of an earlier customer is copied by two entries.",
     "csv-header-word": "A header of a table in other words than the name that it is read as.",
     "delimiter-in-words": "A delimiter of letters or digits, which is perhaps the name of one.",
+    "every-target": "Resources without targets:, which live on every target: a hint of validate and adopt.",
     "file-imports-only": "A field that only uploads in the Tool use, and the API does not.",
     "incomplete-date-format": "A date format without a year, a month or a day.",
     "language-with-region": "A language with a region, where the vendor speaks of two letters.",
@@ -58,7 +60,7 @@ WARNINGS = {
     "send-date-over": "A day of mail that is over, of which the vendor does not say what becomes.",
     "unused-preset": "A preset that no resource names.",
 }
-"""Every warning about the files by its code, and what it is about: these can be switched off."""
+"""Every warning and hint about the files by its code, and what it is about: these can be switched off."""
 
 
 class Problem(Struct, frozen=True):

@@ -20,11 +20,11 @@ from reconciler.commands.journal import remembered
 from reconciler.commands.plan import LiveSnapshot, read_live
 from reconciler.commands.runs import NO_WAIT, open_run
 from reconciler.commands.session import Session, open_session
-from reconciler.commands.workspace import Selection
+from reconciler.commands.workspace import Selection, hints
 from reconciler.config.adopting import Exporter, is_one_line, merge
 from reconciler.config.discovery import TARGETS, is_workspace_file, shown
 from reconciler.config.edits import Edits, Put
-from reconciler.config.file_edits import FileEdits, ResourceEditor
+from reconciler.config.file_edits import EVERY_TARGET, FileEdits, ResourceEditor
 from reconciler.config.names import instead, keys_for, meant, visible
 from reconciler.config.resources import Named, Resource
 from reconciler.engine.body import written
@@ -53,7 +53,7 @@ from reconciler.render.listing import (
     brought_text,
     left_text,
 )
-from reconciler.render.values import problem_document
+from reconciler.render.values import counted, problem_document
 
 _NO_NAMES = (Forbidden, NotFound, Declined, BadAnswer)
 """What a list of names can fail with while everything else works: its role, or a path that is inferred."""
@@ -149,6 +149,9 @@ def adopt(
         if not diff:
             _write_down("adopt", snapshot, left, now, console)
     console.problems(after.warnings)
+    found = [one for one in hints(after) if one.code not in after.settings.ignore_warnings]
+    if found:
+        console.say(f"Hint: in {counted(len(found), 'file')}: {EVERY_TARGET} `validate` lists them.")
     if left.changes or left.blocked:
         console.say(left_text(left))
     return Exit.DONE

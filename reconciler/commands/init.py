@@ -199,6 +199,7 @@ def _next_steps(folder: Path, accounts: Accounts, environment: Environment) -> I
             yield str(refusal)
     if accounts.checkmarket or accounts.expoints:
         yield f"reconciler doctor{named} --target {_REAL_TARGET}: whether all is there that it needs"
+    yield f"give each configuration its targets: one without lives on every target, {_REAL_TARGET} too"
     if accounts.checkmarket:
         yield f"reconciler adopt{named} --target {_REAL_TARGET} --all: what is live there into the files"
 
@@ -261,5 +262,6 @@ import_configs:
     default_language_code: nl
     update_type_id: 1                        # 1: update existing contacts within this survey
     keep: [survey_settings.expiration_time]  # leave these as they are live; anything else is reset
-    targets: [sandbox]                       # where it lives; elsewhere with its id: {production: {id: 290}}
+    # Where it lives. A configuration without targets: lives on every target, production too.
+    targets: [sandbox]                       # elsewhere with its id: {production: {id: 290}}
 """

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 
 from reconciler.checkmarket.model import SECTION
 from reconciler.commands.console import Console
 from reconciler.commands.environment import Environment
-from reconciler.commands.workspace import CUSTOMER_SEEDS, Selection, open_workspace
+from reconciler.commands.workspace import CUSTOMER_SEEDS, Selection, hints, open_workspace
 from reconciler.config.validation import Schema
 from reconciler.errors import Exit, FilesInvalid
 from reconciler.problems import Problem
@@ -22,7 +23,7 @@ from reconciler.render.values import (
 
 
 def validate(selection: Selection, console: Console, environment: Environment) -> Exit:
-    """Print the warnings and what was checked. Errors: `FilesInvalid` with all problems."""
+    """Print the warnings, hints and what was checked. Errors: `FilesInvalid` with all problems."""
     try:
         workspace = open_workspace(selection, environment)
     except FilesInvalid as error:
@@ -34,17 +35,19 @@ def validate(selection: Selection, console: Console, environment: Environment) -
         f"Valid: {counted(workspace.files, 'file')}, {counted(workspace.count, 'resource')}, "
         f"{counted(len(workspace.targets), 'target')}, {counted(len(workspace.warnings), 'warning')}."
     )
-    ignored = {
-        code: (workspace.ignored[code], why) for code, why in workspace.settings.ignore_warnings.items()
-    }
+    found, reasons = hints(workspace), workspace.settings.ignore_warnings
+    counts = {**workspace.ignored, **Counter(one.code for one in found)}
+    ignored = {code: (counts[code], why) for code, why in reasons.items()}
+    found = [one for one in found if one.code not in reasons]
     off = [f"Switched off: {number} × {code} ({harmless(why)})" for code, (number, why) in ignored.items()]
-    warnings = problems_text(workspace.warnings, paint=console.paint)
+    warnings = problems_text([*workspace.warnings, *found], paint=console.paint)
     document = {
         "format_version": FORMAT_VERSION,
         "files": workspace.files,
         "resources": workspace.count,
         "targets": list(workspace.targets),
         "problems": [problem_document(problem) for problem in workspace.warnings],
+        "hints": [problem_document(hint) for hint in found],
         "ignored": [
             {"code": code, "count": number, "reason": why} for code, (number, why) in ignored.items()
         ],

@@ -20,6 +20,7 @@ from reconciler.git import check_not_bare, left_out
 from reconciler.problems import Place, Problem, Severity
 
 if TYPE_CHECKING:
+    from reconciler.config.resources import Resource
     from reconciler.config.seeds import SeedSection
     from reconciler.expoints.seed import Seed
 
@@ -81,3 +82,18 @@ def _not_read(names: Sequence[str], place: Place) -> Problem:
     message = f"git leaves out of this checkout, so that it is not read: {listed(names)}"
     hint = f"{hint}; until then --prune is refused"
     return Problem("files-left-out", place, "", message, hint, Severity.WARNING)
+
+
+def hints(workspace: Workspace[Seed]) -> list[Problem]:
+    """Return, once a file, that what names no targets lives on every one of several."""
+    files: dict[str, list[Resource]] = {}
+    for resource in workspace.resources.values():
+        if resource.own.controls.targets is None and len(resource.blocks) > 1:
+            files.setdefault(resource.written.source.file, []).append(resource)
+    found = []
+    for first, *more in files.values():
+        others = f", like {len(more)} more of this file" if more else ""
+        message = f"without targets: it lives on every target: {', '.join(first.blocks)}{others}"
+        hint, place = "write targets: [NAME, …] with those that are meant", first.written.key_place
+        found.append(Problem("every-target", place, first.key, message, hint, Severity.HINT))
+    return sorted(found, key=lambda one: one.place)

@@ -35,6 +35,9 @@ if TYPE_CHECKING:
     from reconciler.config.load import SeedsByName
 
 
+EVERY_TARGET = "A configuration without targets: lives on every target, production too."
+
+
 class FileEdit(Struct, frozen=True):
     """A file of a workspace with its content before and after; `before` is `None` for a new one."""
 
@@ -67,7 +70,8 @@ class FileEdits(Struct, frozen=True, dict=True):
     def edited(self) -> tuple[FileEdit, ...]:
         """Return every file that the edits change. Errors: `NotEdited` with all that cannot be edited.
 
-        A new one begins with the line by which editors find the schema, where the workspace has one.
+        A new one begins with the line by which editors find the schema, where the workspace has one, and with
+        what a copy of a resource has to keep.
         """
         problems: list[Problem] = []
         done: list[FileEdit] = []
@@ -78,8 +82,9 @@ class FileEdits(Struct, frozen=True, dict=True):
             except NotEdited as error:
                 problems += error.problems
                 continue
-            if before is None and after and (self.folder / SCHEMA_FILE).is_file():
-                after = modeline(path, self.folder).encode() + after
+            if before is None and after:
+                line = modeline(path, self.folder) if (self.folder / SCHEMA_FILE).is_file() else ""
+                after = f"{line}# {EVERY_TARGET}\n".encode() + after
             if after != before:
                 done.append(FileEdit(path, file, before, after))
         if problems:

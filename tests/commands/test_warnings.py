@@ -198,3 +198,30 @@ def test_what_git_leaves_out_of_the_checkout_is_said_and_nothing_is_pruned(
     else:
         world.plans(pruning)
     assert repository.state()[1] == before
+
+
+def test_what_lives_on_every_target_without_a_word_is_hinted_at_once_a_file(world: World) -> None:
+    """It is no warning: nothing counts it, no plan says it. One target is every target anyway."""
+    world.write(
+        "welcome.yaml", "import_configs: {a: {name: A}, b: {name: B}, c: {name: C, targets: [sandbox]}}\n"
+    )
+    world.write("d.yaml", "import_configs: {d: {name: D}}\n")
+    assert "every-target" not in world.ran(validate, EVERYTHING).out
+    production = f'{SETTINGS}  production: {{checkmarket: {{url: "sandbox:"}}}}\n'
+    world.write("reconciler.yaml", production)
+    document = world.ran(validate, EVERYTHING, json=True).document
+    hints = [(one["file"], one["key"], one["severity"]) for one in document["hints"]]
+    keys = ("configs/d.yaml", "import_configs.d"), ("configs/welcome.yaml", "import_configs.a")
+    assert hints == [(*key, "hint") for key in keys]
+    assert document["problems"] == []
+    out = world.ran(validate, EVERYTHING).out
+    assert "hint[every-target] import_configs.a: without targets: it lives on every target: " in out
+    assert "production, sandbox, like 1 more of this file\n" in out
+    assert out.endswith("0 warnings.\n")
+    selection = Selection(target="sandbox")
+    told = world.ran(adopt, Wanted(everything=True), selection, diff=True).told
+    assert "Hint: in 2 files: A configuration without targets: lives on every target, production too" in told
+    assert "every-target" not in world.plans(selection=selection).told
+    world.write("reconciler.yaml", f"ignore_warnings: {{every-target: meant so}}\n{production}")
+    assert "Switched off: 2 × every-target (meant so)" in world.ran(validate, EVERYTHING).out
+    assert "Hint" not in world.ran(adopt, Wanted(everything=True), selection, diff=True).told

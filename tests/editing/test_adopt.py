@@ -33,7 +33,8 @@ WELCOME: Members = {
 EVENT = {**WELCOME, "Name": "Event", "SurveySettings": {"SurveyId": 4720}, "ContactListId": 13}
 
 MEANT = "update_type_id: 1  # update existing contacts within this survey"
-ADOPTED = f"""\
+NOTE = "# A configuration without targets: lives on every target, production too.\n"
+BODY = f"""\
 import_configs:
   welcome-all:
     name: "Welcome: all"
@@ -47,6 +48,7 @@ import_configs:
     targets:
       one: {{id: 1}}
 """
+ADOPTED = NOTE + BODY
 
 
 @pytest.fixture
@@ -78,7 +80,7 @@ def test_a_new_file_names_the_schema_by_where_it_lies_from_there(accounts: Accou
     (accounts.folder / "configs/import_configs.yaml").unlink()
     accounts.write("mine.yaml", "# mine\r\n")
     accounts.adopt("one", ids=(1,), into=Path("mine.yaml"))
-    assert accounts.read("mine.yaml") == "# mine\r\n" + ADOPTED.replace("\n", "\r\n")
+    assert accounts.read("mine.yaml") == "# mine\r\n" + BODY.replace("\n", "\r\n")
     accounts.write("mine.yaml", "")
     accounts.adopt("one", into=Path("deep/er"), split=True, everything=True)
     assert accounts.read("deep/er/welcome-all.yaml") == f"{line}../../.schema.json\n{ADOPTED}"
