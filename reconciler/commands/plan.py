@@ -255,7 +255,7 @@ def _check_prune(session: Session) -> None:
         raise UsageError("--prune looks at the whole account: leave out --only and --exclude")
     for warning in session.workspace.warnings:
         if warning.code == "files-left-out":
-            raise Refused(f"--prune would delete what it declares: {warning.message}; {warning.hint}")
+            raise Refused(f"{warning.message}; {warning.hint}")
     if not session.declared:
         raise Refused("--prune with nothing declared on the target would delete every configuration there")
 
