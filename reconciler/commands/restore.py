@@ -77,7 +77,7 @@ def _mailed(past: ReadOnlyJournal, run: Run) -> str:
     sent, doubtful = counts.get("sent", 0), counts.get("customers in doubt", 0)
     parts = [f"sent to {counted(sent, 'customer')}"] if sent else []
     parts += [f"may have sent to {counted(doubtful, 'customer')}"] if doubtful else []
-    return f"Run {run.number} also {' and '.join(parts)}: mail cannot be restored." if parts else ""
+    return f"Run {run.number} {' and '.join(parts)}: mail cannot be restored." if parts else ""
 
 
 def _notes(run: Run, nameless: Sequence[str], later: Sequence[str]) -> Iterator[str]:
