@@ -259,6 +259,7 @@ _DAY_LIKE = re.compile(
     r"((?:T|,? )[0-9]{1,2}[:.][0-9]{2}(?:[:.][0-9.]{2,9})?(?: ?[ap]m)?(?:Z|[+-][0-9:]{4,5})?)?",
     re.IGNORECASE,
 )
+_COMPACT = re.compile(r"20[0-9]{2}[01][0-9][0-3][0-9]")
 _SERIAL = re.compile(r"[45][0-9]{4}")  # days since the end of 1899, as spreadsheets count
 
 
@@ -269,24 +270,26 @@ def days_meant(text: str) -> tuple[str, ...] | None:
     """
     if _SERIAL.fullmatch(text):
         return ((date(1899, 12, 30) + timedelta(days=int(text))).isoformat(),)
+    if _COMPACT.fullmatch(text):
+        text = f"{text[:4]}-{text[4:6]}-{text[6:]}"
     match = _DAY_LIKE.fullmatch(text)
     if match is None:
         return None
-    months = [re.compile(names, re.IGNORECASE).match for names in _MONTHS]
-    parts = [
-        int(part) if part.isdecimal() else next(n for n, is_it in enumerate(months, start=1) if is_it(part))
-        for part in match.groups()[:3]
-    ]
-    first, second, third = parts
-    if len(match[1]) == 4 and match[1].isdecimal():
-        orders = [(first, second, third)]
+    *parts, at = match.groups()
+    first, second, last = (
+        int(part)
+        if part.isdecimal()
+        else next(n for n, names in enumerate(_MONTHS, start=1) if re.match(names, part, re.IGNORECASE))
+        for part in parts
+    )
+    year = last if len(parts[2]) == 4 else 2000 + last
+    if parts[0].isdecimal() and len(parts[0]) == 4:
+        orders = [(first, second, last)]
     else:
-        year = third if len(match[3]) == 4 else 2000 + third
-        orders = [(year, second, first), (year, first, second)]
-        if not match[1].isdecimal() or not match[2].isdecimal():
-            orders = orders[match[2].isdecimal() :][:1]
+        orders = [(year, second, first)] if parts[0].isdecimal() else []
+        orders += [(year, first, second)] if parts[1].isdecimal() else []
     days = dict[str, None]()
-    for order in orders if not match[4] else ():
+    for order in orders if not at else ():
         with suppress(ValueError):
             days[date(*order).isoformat()] = None
     return tuple(day for day in days if day >= "1970")

@@ -191,22 +191,22 @@ def test_one_mistake_is_one_problem_at_its_place_that_says_what_to_do(case: Case
     assert (found[0].severity is Severity.WARNING) == (case.code in WARNED)
 
 
+ONE, LAST, GENERAL = "write 2026-12-01:", "write 2026-12-31:", "write a day, like"
 DAYS = [
     *(
-        ("31-12-2026", "write 2026-12-31"),
-        ("12/31/2026", "write 2026-12-31"),
-        ("2026/12/31", "write 2026-12-31"),
+        ("31-12-2026", LAST),
+        ("12/31/2026", LAST),
+        ("2026/12/31", LAST),
+        ("1 dec. 2026", ONE),
+        ("Dec 1, 2026", ONE),
     ),
     *(
-        ("1.12.2026", "write 2026-12-01 or 2026-01-12"),
-        ("1 dec. 2026", "write 2026-12-01"),
-        ("46357", "write 2026-12-01"),
+        ("46357", ONE),
+        ("2026-12-1", ONE),
+        ("20261201", ONE),
+        ("1.12.2026", "write 2026-12-01 or 2026-01-12:"),
     ),
-    *(
-        ("31-02-2026", "write a day, like"),
-        ("01-12-2026 09:30", "write a day, like"),
-        ("2026-12-1", "write 2026-12-01"),
-    ),
+    *(("31-02-2026", GENERAL), ("01-12-2026 09:30", GENERAL)),
 ]
 
 
