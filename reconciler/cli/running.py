@@ -153,7 +153,7 @@ def complain(error: BaseException, arguments: Sequence[str]) -> None:
     elif isinstance(error, KeyboardInterrupt | click.Abort):
         message = text = "interrupted"
     elif isinstance(error, OSError):
-        message = f"{error.strerror or error} ({error.filename or 'writing the result'})"
+        message = f"{error.strerror or error}{f' ({error.filename})' if error.filename else ''}"
         text = f"Error: {message}"
     else:
         if os.environ.get("RECONCILER_DEBUG"):

@@ -54,6 +54,7 @@ class Console(Struct, eq=False):
             print(json_text(document) if self.as_json else text, file=self.stdout, flush=True)
         except OSError as error:
             if not self.has_written:
+                error.filename = "writing the result"
                 raise
             self.warn(f"the result could not be printed: {error.strerror or error}", always=True)
             with suppress(OSError):  # what was not taken would fail again when the process ends

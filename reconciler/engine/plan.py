@@ -414,7 +414,8 @@ def _limited(plan: Plan, verdicts: Sequence[Verdict], consent: Consent, live: in
         limit = f"limits.{action}s allows {most}" + (f" ({share})" if action is Action.UPDATE else "")
         part = ", or apply a part with --only" if action is Action.UPDATE and not plan.scope.restores else ""
         why = f"this plan {action}s {len(keys)}, {limit}; if that is meant, raise it for the target{part}"
-        verdicts = _blocking(verdicts, dict.fromkeys(keys, Block(code, why)))
+        others = Block(code, f"limits.{action}s allows no more, as is said of {keys[0]}")
+        verdicts = _blocking(verdicts, {**dict.fromkeys(keys, others), keys[0]: Block(code, why)})
     return replace(
         plan,
         changes=tuple(one for one in verdicts if isinstance(one, Change)),

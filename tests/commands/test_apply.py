@@ -175,7 +175,9 @@ def test_a_selection_does_not_escape_the_share_of_updates_and_a_few_are_read_wit
     world.live({id: {"Name": f"C{id}", "IsReusable": True} for id in range(1, 14)})
     one = "  c{0}: {{name: C{0}, email_is_required: true, targets: {{sandbox: {{id: {0}}}}}}}\n"
     world.write("welcome.yaml", "import_configs:\n" + "".join(one.format(id) for id in range(1, 13)))
-    assert world.applies(selection=selection).exit is (Exit.DONE if is_few else Exit.REFUSED)
+    run = world.applies(selection=selection)
+    assert run.exit is (Exit.DONE if is_few else Exit.REFUSED)
+    assert run.out.count("raise it for the target") == (0 if is_few else 2)  # once in the plan, once after it
     listed = [r for r in world.state.requests() if r.path.endswith("/configs")]
     assert (listed == [], len(world.writes)) == (is_few, 2 if is_few else 0)
 

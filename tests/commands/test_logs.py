@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import logging
 import subprocess
@@ -14,12 +15,13 @@ import pytest
 from msgspec.structs import replace
 
 from reconciler.cli import main
-from reconciler.cli.running import libraries_logged
+from reconciler.cli.running import complain, libraries_logged
 from reconciler.commands.console import Console, Requests, random_id
 from reconciler.commands.runs import Lock
 from reconciler.commands.validate import validate
 from reconciler.errors import Exit, FilesInvalid, Refused
 from reconciler.sandbox import Fault
+from tests.clock import FakeClock
 from tests.commands.test_github import assert_commands_nothing
 from tests.commands.test_runs import at_work
 from tests.commands.world import EVERYTHING, Screen, Terminal, World
@@ -272,3 +274,18 @@ def test_a_bug_of_ours_is_an_event_too(debug: str) -> None:
 def test_the_log_begins_when_it_is_asked_for_and_costs_the_start_nothing() -> None:
     run = ended("main(['plan', '--help']); print('logging' in sys.modules, file=sys.stderr)")
     assert (run.returncode, run.stderr) == (0, "False\n")
+
+
+def test_only_what_the_result_was_printed_to_is_an_error_of_writing_it(
+    capsys: pytest.CaptureFixture[str], clock: FakeClock
+) -> None:
+    class Full(io.StringIO):
+        def write(self, _: str, /) -> int:
+            raise OSError(28, "No space left on device")
+
+    complain(OSError(5, "Input/output error"), [])
+    with pytest.raises(OSError, match="No space") as caught:
+        Screen(stdout=Full()).console(clock).result("x", None)
+    complain(caught.value, [])
+    said = "Error: Input/output error\nError: No space left on device (writing the result)\n"
+    assert capsys.readouterr().err == said
