@@ -238,12 +238,8 @@ def _match(
     last = account.last_writes.get(declared.key)
     if last and last.is_create_in_doubt:  # what it may have made has the name that was sent
         sent = _by_name(last.name, inventory, owners) if last.name else None
-        doubt = in_doubt_block(declared.key, last)
-        alike = [
-            told_apart(last.name, o)[1] for o in lookalikes(last.name, (i.name for i in inventory.listed))
-        ]
-        looks = f". {' and '.join(alike)} is there, and looks the same" if alike else ""
-        return sent or replace(doubt, message=f"{doubt.message}{looks}")
+        alike = lookalikes(last.name, (live.name for live in inventory.listed))
+        return sent or in_doubt_block(declared.key, last, alike)
     if last is None or last.id is None:
         return None
     live = inventory.by_id.get(last.id)
@@ -259,8 +255,12 @@ def _match(
     )
 
 
-def in_doubt_block(key: str, doubt: LastWrite) -> Block:
-    """Return why a resource is not created again that an earlier run may have created, and what to do."""
+def in_doubt_block(key: str, doubt: LastWrite, alike: Sequence[str] = ()) -> Block:
+    """Return why a resource is not created again that an earlier run may have created, and what to do.
+
+    `alike` are names of live ones that look like its own.
+    """
+    looks = "".join(f"; {told_apart(doubt.name, name)[1]} is there, and looks the same" for name in alike)
     sent, until = (
         f"{datetime.fromtimestamp(at, UTC):%Y-%m-%d %H:%M} UTC"
         for at in (doubt.at, doubt.at + SETTLE_SECONDS)
@@ -270,7 +270,7 @@ def in_doubt_block(key: str, doubt: LastWrite) -> Block:
         BlockCode.IN_DOUBT,
         f'run {doubt.run} may have created "{doubt.name}"{known} ({sent}), and it is not to be seen; it is '
         f"not created a second time. Plan again after {until}; if it is there under another name, declare "
-        f"its id: for the target; if you know that it is not there, run with --recreate {key}",
+        f"its id: for the target; if you know that it is not there, run with --recreate {key}{looks}",
     )
 
 

@@ -180,6 +180,14 @@ def test_a_key_with_a_known_id_is_not_created_under_a_name_that_is_gone() -> Non
     assert (codes(made), "id 1" in message, '"Android"' in message) == (["known-id"], True, True)
 
 
+def test_a_create_in_doubt_is_told_of_what_looks_like_it() -> None:
+    doubt = LastWrite(1, None, None, {}, None, is_sure=False, name="Robot ")
+    of = replace(account(), last_writes={"toys.robot": doubt})
+    made = planned([declared(values={"name": "Robot "})], [live()], of=of)
+    assert codes(made) == ["create-in-doubt"]
+    assert made.blocked[0].blocks[0].message.endswith('; "Robot" is there, and looks the same')
+
+
 class TestDigest:
     """A digest is over what is done and what it overwrites, and over nothing else."""
 

@@ -191,7 +191,7 @@ MISTAKES: Mapping[str, Mistake] = {
     "lets two keys share one live resource": Mistake(
         "engine.plan:match_all",
         lambda _: (
-            lambda _account, declared, inventory, _recreate: {
+            lambda _account, declared, inventory, *_rest: {
                 one.key: next(iter(inventory.listed)) for one in declared
             }
         ),
