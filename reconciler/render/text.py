@@ -93,6 +93,7 @@ def plan_text(planned: TargetReport, *, paint: Paint = PLAIN, verbose: bool = Fa
     else:
         differences = [*_by_cause(planned, harmless(since.ref), harmless(since.note), paint)]
         other_seeds = replace(seeds, seeds=tuple(one for one in seeds.seeds if not one.to_send))
+    unmanaged = [f"{live.id} {shown(live.name)}" for live in plan.unmanaged]
     blocks = [
         _titled(
             paint.blocked(f"! Guardrails allow more than at {harmless(since.ref)}:") if since else "",
@@ -104,12 +105,7 @@ def plan_text(planned: TargetReport, *, paint: Paint = PLAIN, verbose: bool = Fa
         _titled("Unchanged:", [*_unchanged(plan, paint, verbose=verbose)]),
         _titled(
             "Unmanaged (live, declared nowhere; left alone):",
-            [
-                f"  {one}"
-                for one in first_of(
-                    [f"{live.id} {shown(live.name)}" for live in plan.unmanaged], every=verbose
-                )
-            ],
+            [f"  {one}" for one in first_of(unmanaged, every=verbose)],
         ),
         f"{paint.reset('↺')} {'empty before' if plan.scope.restores else 'not declared'}: "
         "the PUT leaves it out, and the server puts it back to its default."

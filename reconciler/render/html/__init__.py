@@ -227,6 +227,8 @@ def _plan(planned: TargetReport, links: Links) -> Document:
     ]
     sending = [_seed(planned, one, links) for one in seeds.seeds]
     notes = (since.note if since else "", *remarks(plan), planned.seeds_trouble)
+    unmanaged = [harmless(f"{live.id} · {live.name}") for live in plan.unmanaged]
+    unchanged = [harmless(one.key) for one in plan.unchanged if not one.adopted and not one.remarkable]
     return {
         "groups": [
             _group("Blocked", [_blocked(planned, one, links) for one in plan.blocked]),
@@ -237,16 +239,8 @@ def _plan(planned: TargetReport, links: Links) -> Document:
         ],
         "notes": [harmless(note) for note in notes if note],
         "lists": [
-            (
-                "Unmanaged",
-                "Live, declared nowhere; left alone.",
-                [harmless(f"{live.id} · {live.name}") for live in plan.unmanaged],
-            ),
-            (
-                "Unchanged",
-                "As declared.",
-                [harmless(one.key) for one in plan.unchanged if not one.adopted and not one.remarkable],
-            ),
+            ("Unmanaged", "Live, declared nowhere; left alone.", unmanaged),
+            ("Unchanged", "As declared.", unchanged),
         ],
         "summary": harmless(summary_line([planned], "plan")),
         "figures": [
