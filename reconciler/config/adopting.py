@@ -9,8 +9,8 @@ from msgspec import Struct
 from reconciler.config.discovery import TARGETS
 from reconciler.config.edits import REMOVE, Edits, Put
 from reconciler.config.edits import Path as KeyPath
-from reconciler.config.file_edits import ResourceEditor, fits, with_meaning
-from reconciler.config.names import CONTROL, LINE_BREAK, LONGEST_NAME, visible
+from reconciler.config.file_edits import UNWRITABLE, ResourceEditor, fits, with_meaning
+from reconciler.config.names import LINE_BREAK, LONGEST_NAME, visible
 from reconciler.config.resources import Decisions, Named, Section
 from reconciler.engine.body import compared, value_at, written
 from reconciler.engine.classify import AccountProfile
@@ -108,7 +108,7 @@ class Exporter(Struct, frozen=True):
         """Tell whether the files can hold a value of a field."""
         if one.path == self.section.kind.name_field and not (isinstance(value, str) and is_one_line(value)):
             return False
-        if isinstance(value, str) and not _is_writable(value):
+        if isinstance(value, str) and UNWRITABLE.search(value):
             return False
         return fits(self.section.model, one.path, value)
 
@@ -140,12 +140,7 @@ class Exporter(Struct, frozen=True):
 
 def is_one_line(text: str) -> bool:
     """Tell whether a text can be a name in the files."""
-    return bool(text.strip()) and _is_writable(text) and not LINE_BREAK.search(text)
-
-
-def _is_writable(text: str) -> bool:
-    is_unicode = not any("\ud800" <= character <= "\udfff" for character in text)
-    return is_unicode and not CONTROL.search(text)
+    return bool(text.strip()) and not UNWRITABLE.search(text) and not LINE_BREAK.search(text)
 
 
 def merge(editor: ResourceEditor, exporter: Exporter, target: str, live: Live) -> None:

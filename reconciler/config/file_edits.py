@@ -217,7 +217,7 @@ class Assignment(Struct, frozen=True):
         Elsewhere the text of a number, of true, false or null, of a list or mapping is that value. Errors:
         `UsageError` for what no file can hold, and behind := for what is no value.
         """
-        if found := _UNWRITABLE.search(self.text):
+        if found := UNWRITABLE.search(self.text):
             raise UsageError(f"{self.path}: {unseen(found.group()).message}; {unseen(found.group()).hint}")
         node = _written_out(self.text)
         if self.is_yaml:
@@ -231,7 +231,7 @@ class Assignment(Struct, frozen=True):
         return self.text if any(issubclass(one, str) for one in _types(annotation)) else node.value
 
 
-_UNWRITABLE = re.compile(f"{CONTROL.pattern}|[\ud800-\udfff]")
+UNWRITABLE = re.compile(f"{CONTROL.pattern}|[\ud800-\udfff]")
 
 
 def split_assignment(text: str, targets: Collection[str] = (), target: str = "") -> Assignment:
