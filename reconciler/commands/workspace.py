@@ -80,7 +80,7 @@ def _not_read(names: Sequence[str], place: Place) -> Problem:
     ways = {False: "git sparse-checkout disable", True: "git submodule update --init"}
     hint = " and ".join(ways[is_submodule] for is_submodule in sorted({name[-1] == "/" for name in names}))
     message = f"git leaves out of this checkout, so that it is not read: {listed(names)}"
-    hint = f"{hint}; until then --prune is refused"
+    hint = f"{hint}; until then --prune is refused, for it would delete what they declare"
     return Problem("files-left-out", place, "", message, hint, Severity.WARNING)
 
 
