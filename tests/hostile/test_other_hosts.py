@@ -76,7 +76,7 @@ def test_targets_on_one_account_share_its_end_and_another_account_is_asked_for_i
         targets = "".join(f"  {name}: {text}\n" for name, text in accounts.items())
         write(tmp_path, CONFIG, f"version: 1\ntargets:\n{targets}")
         ended = reconciler(tmp_path, "plan", "--all-targets", environ=KEYS)
-        assert_refused(ended, "not sent, because the account was given up after GET /3/", exit=7)
+        assert_refused(ended, "not sent, because the account was given up: the allowance is used up", exit=7)
         assert server.requests == 2
 
 
