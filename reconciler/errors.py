@@ -22,6 +22,7 @@ ReconcilerError                    1  anything that is expected to go wrong
 from __future__ import annotations
 
 import os
+import sys
 from enum import IntEnum
 from typing import TYPE_CHECKING, ClassVar
 
@@ -194,3 +195,20 @@ def describe(error: Exception) -> str:
         place = f"{step.tb_frame.f_code.co_filename.rpartition(os.sep)[2]}:{step.tb_lineno}, "
         step = step.tb_next
     return f"unexpected {type(error).__name__} ({place}please report it)"
+
+
+def install_command(*requirements: str) -> str:
+    """Return the command that installs these into the environment of this process, whatever made that."""
+    # Imported here: an installation that lacks nothing never gets here.
+    import shlex
+    from importlib.util import find_spec
+    from pathlib import Path
+
+    home, named = Path(sys.prefix), shlex.join(requirements)
+    if (home / "pipx_metadata.json").exists():
+        return f"pipx inject {home.name} {named}"
+    if (home / "uv-receipt.toml").exists():
+        return f"uv pip install --python {shlex.quote(sys.executable)} {named}"
+    if find_spec("pip") is None:  # an environment without pip of its own, which another one fills
+        return f"python3 -m pip --python {shlex.quote(sys.executable)} install {named}"
+    return f"{shlex.quote(sys.executable)} -m pip install {named}"

@@ -73,6 +73,18 @@ def test_the_first_command_runs_the_main_job_in_a_fresh_copy(tmp_path: Path) -> 
     assert ended.returncode == 0, ended.stderr
     shown = next(output for command, output in transcripts() if command == "reconciler plan")
     assert timeless(ended.stdout) == timeless(shown)
+    # What is said where an extra is missing is the command that installs it in this environment.
+    settings = tmp_path / "configs/reconciler.yaml"
+    journal = "  sandbox:\n    journal: postgresql://127.0.0.1:1/x\n    #"
+    settings.write_text(settings.read_text("utf-8").replace("  sandbox:", journal, 1), "utf-8")
+    refused = subprocess.run(
+        [".venv/bin/reconciler", "history"], cwd=tmp_path, capture_output=True, text=True
+    )
+    command = refused.stderr.strip().partition("install it: ")[2]
+    subprocess.run(["bash", "-c", command], cwd=tmp_path, check=True, capture_output=True)
+    again = subprocess.run([".venv/bin/reconciler", "history"], cwd=tmp_path, capture_output=True, text=True)
+    assert "install it" not in again.stderr
+    assert "127.0.0.1" in again.stderr
 
 
 @pytest.mark.parametrize("link", re.findall(r"\]\(([^)h][^)]*)\)", README))

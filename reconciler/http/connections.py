@@ -22,7 +22,7 @@ import httpcore
 import httpx
 
 from reconciler.access import HTTPS, is_loopback
-from reconciler.errors import UsageError
+from reconciler.errors import UsageError, install_command
 from reconciler.http.messages import printable
 
 _IDLE_SECONDS = 20.0  # shorter than any server is known to keep an unused connection
@@ -158,8 +158,8 @@ def _proxy_for(address: httpx.URL) -> httpcore.Proxy | None:
         raise UsageError(f"{variable} is no address of a proxy. Write it like http://proxy.example.com:3128")
     if proxy.url.scheme.startswith("socks") and find_spec("socksio") is None:
         raise UsageError(
-            f"{variable} names a SOCKS proxy, for which a package is missing: pip install 'httpx[socks]'. "
-            f"Or name an HTTP proxy in {own.upper()}_PROXY"
+            f"{variable} names a SOCKS proxy, for which a package is missing; install it: "
+            f"{install_command('httpx[socks]')}. Or name an HTTP proxy in {own.upper()}_PROXY"
         )
     trust = _trust() if proxy.url.scheme == "https" else None
     at = httpcore.URL(scheme=proxy.url.raw_scheme, host=proxy.url.raw_host, port=proxy.url.port, target=b"/")

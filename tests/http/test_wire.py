@@ -147,7 +147,7 @@ def test_a_proxy_is_asked_unless_the_host_needs_none_and_its_refusal_proves_that
             ("HTTPS_PROXY", f"{form}", "no address")
             for form in ("ftp://x:1", "http://", "http://me:pw@h:port")
         ),
-        ("ALL_PROXY", "socks5h://me:pw@127.0.0.1:1", "SOCKS proxy, .*pip install"),
+        ("ALL_PROXY", "socks5h://me:pw@127.0.0.1:1", "SOCKS proxy, .* install .*httpx.socks"),
         *(("SSL_CERT_FILE", path, f"{path}: ") for path in ("/nowhere/at/all", "/", "/dev/null")),
     ],
 )
