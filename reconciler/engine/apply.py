@@ -10,7 +10,7 @@ import re
 import threading
 from collections import Counter, defaultdict
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import nullcontext, suppress
+from contextlib import ExitStack, suppress
 from typing import Protocol, TypeVar
 
 from msgspec import Struct, field
@@ -40,7 +40,7 @@ from reconciler.engine.kind import (
     Origin,
     map_serially,
 )
-from reconciler.engine.outcome import Outcome, Result, SentWrite, outcome_of
+from reconciler.engine.outcome import Outcome, Result, Write, outcome_of
 from reconciler.errors import (
     Abandoned,
     AllowanceUsedUp,
@@ -152,7 +152,7 @@ class Run(Struct):
         """
         begun = _results(mapper, self._carry_out, changes, "Applying")
         outcomes = [end for end in begun if isinstance(end, Outcome)]
-        writes, pause = [end for end in begun if isinstance(end, SentWrite)], FIRST_PAUSE
+        writes, pause = [end for end in begun if isinstance(end, Write)], FIRST_PAUSE
         while writes:
             if not self.stopped:
                 left = max(write.since for write in writes) + self.patience - self.clock.monotonic()
@@ -160,11 +160,11 @@ class Run(Struct):
                     self.clock.sleep(min(pause, max(0.0, left)))
             looks = _results(mapper, self._look, writes, "Verifying")
             outcomes += [self._written_down(end) for end in looks if isinstance(end, Outcome)]
-            writes = [end for end in looks if isinstance(end, SentWrite)]
+            writes = [end for end in looks if isinstance(end, Write)]
             pause *= 2
         return {outcome.key: outcome for outcome in outcomes}
 
-    def _carry_out(self, change: Change) -> Outcome | SentWrite:
+    def _carry_out(self, change: Change) -> Outcome | Write:
         """Carry out one change; a write that a read could neither prove nor disprove yet has no outcome."""
         if self.stopped:
             return Outcome.of(change, Result.SKIPPED, *self.stopped)
@@ -174,7 +174,7 @@ class Run(Struct):
             end = self._ended_by(change, error)
         return self._written_down(end) if isinstance(end, Outcome) else end
 
-    def _steps(self, change: Change) -> Outcome | SentWrite:
+    def _steps(self, change: Change) -> Outcome | Write:
         """Carry out one change, step by step. Raises what ends it before anything may have been written."""
         # 1. Read again what the plan saw.
         live = None if change.id is None else self.client.read(change.id)
@@ -193,9 +193,13 @@ class Run(Struct):
             for planned, now in zip(change.fields, views, strict=True)
             if change.action is Action.UPDATE and now.cls is FieldClass.KEPT and planned.before != now.before
         )
-        write = SentWrite(change, views, body, id=change.id, notes=notes)
-        # The first write of a run is alone: keys without the right to write are refused once.
-        with nullcontext() if self._is_answered else self._first:
+        write = Write(change, views, body, id=change.id, notes=notes)
+        with ExitStack() as alone:
+            # The first write of a run is alone: keys without the right to write are refused once. The others
+            # wait here for its answer, and then let each other pass at once.
+            alone.enter_context(self._first)
+            if self._is_answered:
+                alone.close()
             if self.stopped:
                 raise Abandoned(self.stopped[0])
             if self.journal:
@@ -211,7 +215,7 @@ class Run(Struct):
                 self._is_answered = True
         end = self._look(write)
         # A full PUT whose answer was lost is repeated once, where the read shows the old body.
-        if change.action is Action.UPDATE and isinstance(end, SentWrite) and end.lost and end.as_before:
+        if change.action is Action.UPDATE and isinstance(end, Write) and end.lost and end.as_before:
             try:
                 end = self._look(self._send(end))
             except ApiError as error:  # nothing says yet how the first one ended
@@ -248,7 +252,7 @@ class Run(Struct):
         moved += sorted(set.symmetric_difference(*unknown))
         return views, f"changed since the plan: {', '.join(moved)}" if moved else ""
 
-    def _send(self, write: SentWrite) -> SentWrite:
+    def _send(self, write: Write) -> Write:
         """Send a write. Raises an error that says how it ended; without an answer the result says why."""
         id, lost = write.id, ""
         try:
@@ -265,7 +269,7 @@ class Run(Struct):
             lost = fact_of(error)
         return replace(write, id=id, lost=lost, since=self.clock.monotonic())
 
-    def _look(self, write: SentWrite) -> Outcome | SentWrite:
+    def _look(self, write: Write) -> Outcome | Write:
         """Read what a write left; return its outcome, or the write where it is too early to say."""
         last = self._is_over(write)
         try:
@@ -281,7 +285,7 @@ class Run(Struct):
             why = f"and it could not be read back: {fact_of(error)}"
             return write.in_doubt(why) if self._is_over(write) else write
 
-    def _is_over(self, write: SentWrite) -> bool:
+    def _is_over(self, write: Write) -> bool:
         """Tell whether this is the time to say how a write ended, whatever can be seen of it."""
         return bool(self.stopped) or self.clock.monotonic() >= write.since + self.patience
 

@@ -72,13 +72,13 @@ def exit_of_all(outcomes: Sequence[Outcome]) -> Exit:
     return Exit.gravest([*exits, *([Exit.PARTLY] if went_wrong and is_any_applied else [])])
 
 
-class SentWrite(Struct, frozen=True):
-    """A write that left, and that no read has proved or disproved yet."""
+class Write(Struct, frozen=True):
+    """A write on its way: about to be sent, or sent while no read has proved or disproved it yet."""
 
     change: Change
     views: tuple[FieldView, ...]  # every field as it was read again right before the write
     body: Body | None  # what is sent; `None` for a delete
-    since: float = 0  # when the write ended, on the monotonic clock
+    since: float = 0  # when it was sent and its answer came or was lost, on the monotonic clock
     id: int | None = None
     lost: str = ""  # why no answer says how it ended; empty where the API said that it succeeded
     notes: tuple[str, ...] = ()
@@ -102,9 +102,7 @@ Seen: TypeAlias = tuple[FieldView, Json]
 """One field as it was planned, and what the read-back shows of it, in compared form."""
 
 
-def outcome_of(
-    account: AccountProfile, write: SentWrite, body: Body | None, *, last: bool
-) -> Outcome | SentWrite:
+def outcome_of(account: AccountProfile, write: Write, body: Body | None, *, last: bool) -> Outcome | Write:
     """Return how a write ended, judging by `body`, read after it; `None` for a body that is not there.
 
     Returns the write where that cannot be said yet; `last` says that patience has ended and it must be.
@@ -163,7 +161,7 @@ def outcome_of(
     return replace(told, if_again=tuple(if_again), body=body, learned=learned)
 
 
-def _seen(account: AccountProfile, write: SentWrite, body: Body) -> tuple[list[Seen], str]:
+def _seen(account: AccountProfile, write: Write, body: Body) -> tuple[list[Seen], str]:
     """Return what `body`, read after a write, shows of each field; and why it is of something else, if it is.
 
     Of something else is another id or name; a name as before an update says that this did not arrive. What is

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from threading import Barrier, Event
 from typing import Any
 
 import pytest
@@ -27,7 +29,7 @@ from reconciler.errors import (
     Unreachable,
 )
 from tests.clock import FakeClock
-from tests.engine.toys import TOYS, ToyShop, declared
+from tests.engine.toys import TOYS, ToyShop, declared, robots
 
 PATIENCE = 30.0
 ANYTHING = Consent(resets=None, hide=frozenset({"toys.robot"}))
@@ -190,6 +192,31 @@ def test_after_a_repetition_that_was_not_allowed_nothing_further_is_begun(clock:
     toys, plan, run = two_robots(clock)
     toys.before = raising("update", LOST, Unauthorised("401"))
     assert results(apply(plan, run)) == [IN_DOUBT, SKIPPED]
+
+
+def test_behind_the_answer_of_the_first_write_all_others_are_sent_at_once(clock: FakeClock) -> None:
+    numbers = range(1, 6)
+    toys = ToyShop({n: {"ToyId": n, "Name": f"Robot {n}", "IsVisible": True} for n in numbers})
+    plan = planned(toys, robots(*numbers, size=7))
+    under_way, all_read, together = set[int](), Barrier(len(numbers), timeout=20), Barrier(4, timeout=20)
+
+    def meet(verb: str, id: int | None) -> None:
+        if verb == "read" and id not in under_way:
+            under_way.add(id or 0)
+            all_read.wait()
+        elif verb == "update" and toys.sent:
+            together.wait()
+        elif verb == "update":
+            Event().wait(0.2)  # the others come to wait for this answer meanwhile
+
+    toys.before = meet
+
+    def at_once(function: Callable[[Any], Any], items: Sequence[Any], label: str) -> Sequence[Any]:
+        del label
+        with ThreadPoolExecutor(len(numbers)) as pool:
+            return list(pool.map(function, items))
+
+    assert results(apply(plan, run_of(plan, toys, clock), mapper=at_once)) == [APPLIED] * 5
 
 
 def after_a_write(toys: ToyShop, look: Callable[[int], None]) -> None:

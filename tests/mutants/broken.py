@@ -154,7 +154,7 @@ MISTAKES: Mapping[str, Mistake] = {
         f"{APPLY}::test_the_journal_holds_the_body_about_to_be_overwritten_before_the_write",
     ),
     "calls a write applied that still reads as before": Mistake(
-        "engine.outcome:SentWrite.in_doubt",
+        "engine.outcome:Write.in_doubt",
         lambda _: lambda write, _why: write.ended(Result.APPLIED),
         f"{APPLY}::test_a_read_back_that_equals_the_old_body_when_patience_ends_is_in_doubt",
     ),
