@@ -15,7 +15,6 @@ from reconciler.errors import Exit
 from tests.commands.world import EVERYTHING, World
 
 DELAY = "survey_settings.invitation_delay_in_days"
-EXPIRES = "survey_settings.expiration_after_days"
 KEEPING = "import_configs: {welcome: {name: Welcome, undeclared: keep, targets: {sandbox: {id: 1}}%s}}\n"
 UNTIL = "2026-12-31"
 FORMAT = ", date_format: yyyy-MM-dd"
@@ -50,11 +49,6 @@ def drifts(world: World) -> dict[str, str | None]:
 
 def live_format(world: World, value: str) -> None:
     world.change(1, DateFormat=value)
-
-
-def test_a_first_plan_says_that_no_earlier_run_is_known(world: World) -> None:
-    assert drifts(world) == {DELAY: "unknown", "date_format": "unknown"}
-    assert "No earlier run is known of import_configs.welcome: what changed in git" in text(world)
 
 
 @pytest.mark.parametrize(

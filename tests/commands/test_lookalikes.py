@@ -118,6 +118,7 @@ def test_a_survey_that_is_not_there_is_told_with_its_line_and_what_is_meant(
     ("{id: 7, name: wélcome}", "not \"wélcome\""),
     ("{name: Weelcome}", "(write We"),
     ("{id: 9}", "does not have 9, which account_must_have names."),
+    ("{id: 7, name: Nothing}", "does not have 7 Nothing, which account_must_have names"),
 ])  # fmt: skip
 def test_another_account_is_told_with_what_is_near(wanted: str, hint: str, world: World) -> None:
     world.live({7: {"Name": "We\u0301lcome", "IsReusable": True}})
@@ -173,6 +174,7 @@ def test_what_is_not_there_is_told_with_what_is_near(
     (Selection(target="sandbx"), "there is no target sandbx; write sandbox"),
     (Selection(target="Sandbox"), 'write "sandbox", not "Sandbox"'),
     (Selection(only=("wellcome",)), "is called wellcome; write welcome"),
+    (Selection(only=("x*",)), "is called x*; known: welcome"),
     (Selection(exclude=("nothing",)), "is called nothing; known: welcome"),
 ])  # fmt: skip
 def test_a_selection_that_names_nothing_says_what_is_near(
@@ -182,8 +184,12 @@ def test_a_selection_that_names_nothing_says_what_is_near(
     with pytest.raises(UsageError) as wrong:
         world.plans(selection=selection)
     assert message in str(wrong.value)
-    with pytest.raises(UsageError, match=r"a whole key: write import_configs\.welcome"):
-        world.plans(Consent(recreate=frozenset({"import_configs.wellcome"})))
+    typo = frozenset({"import_configs.wellcome"})
+    for consent in (Consent(recreate=typo), Consent(hide=typo)):
+        with pytest.raises(
+            UsageError, match=r"called import_configs\.wellcome; .*write import_configs\.welcome"
+        ):
+            world.plans(consent)
 
 
 def test_set_and_where_take_the_same_words(world: World) -> None:

@@ -61,20 +61,6 @@ def test_a_verb_says_each_code_in_a_line_and_its_json_holds_every_warning(world:
     assert len(run.document.get("plan", run.document)["problems"]) == 2 * NUMBER + 2
 
 
-def test_there_may_be_more_warnings_than_errors_and_validate_lists_them(world: World) -> None:
-    world.write("many.yaml", many(1_100))
-    run = world.ran(validate, EVERYTHING)
-    assert run.out.count("warning[") == 2_200
-    assert run.last.endswith(", 2200 warnings.")
-
-
-def test_the_warnings_of_one_seed_are_never_too_many(world: World) -> None:
-    rows = ", ".join(f"{{email: a{n}@example.com, copy_all_answers: true}}" for n in range(120))
-    world.write("reconciler.yaml", TENANT)
-    world.write("seed.yaml", SEED % IS % rows)
-    assert world.ran(validate, EVERYTHING).last.endswith(", 120 warnings.")
-
-
 def test_a_report_folds_many_warnings_and_calls_none_of_them_a_problem(world: World) -> None:
     world.write("many.yaml", many())
     files = [ReportFile(form, world.folder / form.value) for form in (Form.MARKDOWN, Form.HTML)]
@@ -114,6 +100,16 @@ SHOWN = {
 TENANT = (
     SETTINGS + '    expoints: {url: "sandbox:", allowed_recipients: ["*@example.com"], allow_copies: true}\n'
 )
+
+
+def test_there_may_be_more_warnings_than_errors_of_the_files_or_of_one_seed(world: World) -> None:
+    rows = ", ".join(f"{{email: a{n}@example.com, copy_all_answers: true}}" for n in range(120))
+    world.write("reconciler.yaml", TENANT)
+    world.write("seed.yaml", SEED % IS % rows)
+    world.write("many.yaml", many(1_100))
+    run = world.ran(validate, EVERYTHING)
+    assert run.out.count("warning[") == 2_320
+    assert run.last.endswith(", 2320 warnings.")
 
 
 @pytest.mark.parametrize("code", SHOWN)

@@ -158,10 +158,12 @@ class World:
         json: bool = False,
         settings: Mapping[str, Any] | None = None,
         fault: str = "",
+        faults: Sequence[str] = (),
         **asked: Any,
     ) -> Run:
-        """Run a command with what is asked of it, on a console with these settings, while a fault strikes."""
-        usual, self.faults = self.faults, [*self.faults, *([Fault.parse(fault)] if fault else [])]
+        """Run a command with what is asked of it, on a console with these settings, while faults strike."""
+        usual, strike = self.faults, [Fault.parse(one) for one in (fault, *faults) if one]
+        self.faults = [*usual, *strike]
         environment, self.faults = environment or self.environment, usual
         screen = screen or Screen()
         console = screen.console(self.clock, **{"as_json": json, **(settings or {})})

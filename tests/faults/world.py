@@ -8,15 +8,13 @@ from typing import TYPE_CHECKING, Any
 
 from msgspec.structs import replace
 
-from reconciler.commands.apply import ApplyOptions, apply
 from reconciler.commands.environment import Environment
-from reconciler.commands.plan import PlanOptions, plan
 from reconciler.commands.workspace import Selection
 from reconciler.engine.plan import Consent
 from reconciler.errors import ReconcilerError
 from reconciler.sandbox import Fault, Request, State, Tokens, create_app
 from reconciler.sandbox.seeding import CONFIGS, STARTING_POINT, stored_config
-from tests.commands.world import EVERYTHING, Members, Screen
+from tests.commands.world import EVERYTHING, Members
 from tests.seeds.world import JANE, JOHN, SETTINGS, End, SeedWorld
 
 if TYPE_CHECKING:
@@ -91,26 +89,17 @@ class FaultWorld(SeedWorld):
 
     def run(self, *faults: str, consent: Consent = Consent()) -> End:  # noqa: B008 - it is frozen
         """Apply while these faults strike; an error that ends it is an end without a document."""
-        self.faults = [Fault.parse(fault) for fault in faults]
-        screen = Screen()
         try:
-            console = screen.console(self.clock, as_json=True)
-            exit = apply(self.selection, ApplyOptions(consent, yes=True), console, self.environment)
-            return End(exit, screen.document, screen.err)
+            return self.apply(*faults, selection=self.selection, consent=consent)
         except ReconcilerError as error:
             return End(error.exit, {}, str(error))
-        finally:
-            self.faults = ()
 
     def planned(self, *faults: str) -> int:
         """Plan while these faults strike; return the exit code."""
-        self.faults = [Fault.parse(fault) for fault in faults]
         try:
-            return plan(self.selection, PlanOptions(), Screen().console(self.clock), self.environment)
+            return self.plans(Consent(), self.selection, faults=faults).exit
         except ReconcilerError as error:
             return error.exit
-        finally:
-            self.faults = ()
 
     @property
     def names(self) -> Sequence[str]:

@@ -9,12 +9,11 @@ from pathlib import Path
 
 import pytest
 
-from reconciler.commands.apply import ApplyOptions, apply
-from reconciler.commands.history import history_show
+from reconciler.commands.history import Filter, history, history_show
 from reconciler.errors import Exit, Refused
 from tests.commands.conftest import FILES, WELCOME
-from tests.commands.reviews import RESETS, applied, planned
-from tests.commands.world import EVERYTHING, SETTINGS, Screen, World
+from tests.commands.reviews import applied, planned
+from tests.commands.world import EVERYTHING, SETTINGS, World
 from tests.seeds.world import JANE, JOHN, SeedWorld
 
 
@@ -40,18 +39,12 @@ def alter(world: World, statement: str) -> None:
 def test_a_fingerprint_stands_only_for_digests_that_make_it(world: World) -> None:
     """Somebody lends the fingerprint of a run that was reviewed to the digests of a plan that was not."""
     (digest,) = [change["digest"] for change in planned(world).document["changes"]]
-    with closing(sqlite3.connect(world.folder / ".reconciler" / "journal.db")) as connection:
-        asked = "SELECT entry ->> '$.fact.start.fingerprint' FROM entries WHERE n = 2"
-        ((fingerprint,),) = connection.execute(asked).fetchall()
+    (run,) = world.ran(history, EVERYTHING, Filter(), json=True).document["runs"]
     alter(world, setting("run", "fact.start.digests", json.dumps([digest])))
     before = len(world.writes)
     with pytest.raises(Refused, match=r"run 1 in the journal is damaged.*do not make the fingerprint"):
-        applied(world, [fingerprint])
+        applied(world, [run["fingerprint"]])
     assert len(world.writes) == before
-
-
-def apply_all(world: World) -> None:
-    apply(EVERYTHING, ApplyOptions(RESETS, yes=True), Screen().console(world.clock), world.environment)
 
 
 def setting(what: str, place: str, value: str) -> str:
@@ -82,12 +75,12 @@ DAMAGES = (
 @pytest.mark.parametrize(("damage", "said"), DAMAGES, ids=[damage for damage, _ in DAMAGES])
 def test_a_damaged_entry_is_named_and_nothing_is_written(world: World, damage: str, said: str) -> None:
     alter(world, damage)
-    before, screen = len(world.writes), Screen()
+    before = len(world.writes)
     with pytest.raises(Refused, match=rf"journal\.db.*{said}.*Restore a copy"):
-        history_show(1, EVERYTHING, screen.console(world.clock), world.environment)
+        world.ran(history_show, 1, EVERYTHING)
     assert "This plan is made without the journal, and apply would refuse" in planned(world).told
     with pytest.raises(Refused, match=rf"journal\.db.*{said}"):
-        apply_all(world)
+        world.applies()
     assert len(world.writes) == before
 
 
@@ -111,5 +104,5 @@ def test_a_damaged_delivery_is_never_sent_again(tmp_path: Path, damage: str, sai
     before = len(world.writes)
     assert planned(world).document["seeds_trouble"]
     with pytest.raises(Refused, match=rf"journal\.db: {said}"):
-        apply_all(world)
+        world.applies()
     assert len(world.writes) == before

@@ -124,8 +124,7 @@ def test_who_has_moved_to_another_seed_is_sent_once_a_person_says_so(world: Seed
     assert exit is Exit.REFUSED
     assert "sent to in customer_seeds.smoke, which has it no longer" in shown
     world.apply()
-    screen = Screen(stdin=Terminal("yes\n"))
-    seeds_resolve("other", EVERYTHING, screen.console(world.clock), world.environment, sent=False)
+    resolve(world, sent=False, answer="yes\n", key="other")
     assert (world.apply().counts, world.mailed) == ({"sent": 1}, [JANE, JOHN, JOHN])
 
 
@@ -179,17 +178,17 @@ def test_a_refusal_rests_for_as_long_as_only_this_machine_says_that_time_has_pas
     assert (world.apply().exit, world.mailed) == (Exit.DONE, BOTH)
 
 
-def resolve(world: SeedWorld, *, sent: bool, answer: str | None = None) -> Exit:
-    screen = Screen() if answer is None else Screen(stdin=Terminal(answer))
-    return seeds_resolve("smoke", EVERYTHING, screen.console(world.clock), world.environment, sent=sent)
+def resolve(world: SeedWorld, *, sent: bool, answer: str | None = None, key: str = "smoke") -> Exit:
+    screen = None if answer is None else Screen(stdin=Terminal(answer))
+    return world.ran(seeds_resolve, key, EVERYTHING, screen=screen, sent=sent).exit
 
 
 def test_what_was_found_is_said_to_be_unsent_only_at_a_terminal_and_twice(world: SeedWorld) -> None:
     happen(world, *BEFORE_A_ROUND)
     assert world.apply().states == {"found": 2}
-    screen = Screen()
-    assert seeds_status(EVERYTHING, screen.console(world.clock), world.environment) is Exit.REFUSED
-    assert "seeds resolve customer_seeds.smoke --sent or --not-sent" in screen.out
+    run = world.ran(seeds_status, EVERYTHING)
+    assert run.exit is Exit.REFUSED
+    assert "seeds resolve customer_seeds.smoke --sent or --not-sent" in run.out
     for answer in (None, "no\n"):
         with pytest.raises(Refused):
             resolve(world, sent=False, answer=answer)

@@ -24,7 +24,7 @@ from reconciler.errors import (
     Unreachable,
     UsageError,
 )
-from reconciler.http.api import CHECKMARKET_HOSTS, Api, Bounds
+from reconciler.http.api import Bounds
 from reconciler.http.messages import Answer, Attempt, QueryValue, Secret
 
 from .servers import Answering, Failure, Reply, VirtualClock, door
@@ -233,13 +233,6 @@ def test_a_request_is_written_as_it_was_asked_for() -> None:
     assert second.content == '{"Name":"Kø"}'.encode()
     assert "Cookie" not in second.headers
     assert "own-id" not in str(first.headers) + str(first.url)
-
-
-def test_settings_of_the_environment_that_cannot_be_used_are_named(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("HTTPS_PROXY", "gopher://name:hunter22@proxy.example")
-    with pytest.raises(UsageError, match="HTTPS_PROXY") as caught:
-        Api("https://api.checkmarket.com", hosts=CHECKMARKET_HOSTS)
-    assert "hunter22" not in str(caught.value)
 
 
 # What is recorded of it.

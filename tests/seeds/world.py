@@ -9,16 +9,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from reconciler.commands import apply as applying
-from reconciler.commands.apply import ApplyOptions
-from reconciler.commands.plan import PlanOptions, plan
 from reconciler.commands.workspace import Selection
 from reconciler.engine.plan import Consent
 from reconciler.errors import Exit, ReconcilerError
 from reconciler.journal.journal import ReadOnlyJournal, read_journal
-from reconciler.sandbox import Fault, Variants, approve, take_inventory
+from reconciler.sandbox import Variants, approve, take_inventory
 from reconciler.sandbox.seeding import BATCHES, COLUMNS, CUSTOMERS
-from tests.commands.world import EVERYTHING, Screen, World
+from tests.commands.world import EVERYTHING, World
 
 SETTINGS = """\
 version: 1
@@ -115,27 +112,15 @@ class SeedWorld(World):
         consent: Consent = Consent(),  # noqa: B008 - it is frozen
     ) -> End:
         """Apply everything while these faults strike."""
-        self.faults = [Fault.parse(fault) for fault in faults]
-        screen = Screen()
-        console = screen.console(self.clock, as_json=True)
-        exit = applying.apply(
-            selection, ApplyOptions(consent, yes=True, with_seeds=with_seeds), console, self.environment
-        )
-        self.faults = ()
-        return End(exit, screen.document, screen.err)
+        run = self.applies(consent, selection, json=True, with_seeds=with_seeds, faults=faults)
+        return End(run.exit, run.document, run.told)
 
     def call(self, verb: Callable[..., Exit], *faults: str) -> Any:
         """Call another verb while these faults strike; return its document, `None` where it had none."""
-        self.faults = [Fault.parse(fault) for fault in faults]
-        screen = Screen()
-        console = screen.console(self.clock, as_json=True)
         try:
-            verb(selection=EVERYTHING, console=console, environment=self.environment)
+            return self.ran(verb, EVERYTHING, json=True, faults=faults).document
         except ReconcilerError:
             return None
-        finally:
-            self.faults = ()
-        return screen.document
 
     @contextmanager
     def records(self) -> Iterator[ReadOnlyJournal]:
@@ -151,11 +136,8 @@ class SeedWorld(World):
 
     def plan(self) -> tuple[Exit, str]:
         """Plan everything; return the exit code and what is shown."""
-        screen = Screen()
-        exit = plan(
-            EVERYTHING, PlanOptions(detailed_exitcode=True), screen.console(self.clock), self.environment
-        )
-        return exit, screen.out
+        run = self.plans(Consent(), detailed_exitcode=True)
+        return run.exit, run.out
 
     def rest(self, seconds: float = SETTLE_AFTER) -> None:
         """Let time pass."""
