@@ -20,7 +20,7 @@ import click
 from reconciler import __version__
 from reconciler.errors import Exit
 
-EPILOG = """\b
+EPILOG = """\
 Exit codes: 0 done or nothing to do, 1 error, 2 changes are pending (--detailed-exitcode),
 3 refused by a safety rule, 4 partly applied or stored otherwise, 5 stale, 6 in doubt, 7 API unavailable."""
 

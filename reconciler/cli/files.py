@@ -12,7 +12,7 @@ from reconciler.cli import EPILOG
 from reconciler.cli.options import (
     glob_options,
     output_options,
-    plain_options,
+    plain_options_with,
     selection_anywhere,
     selection_of,
     selection_options,
@@ -58,7 +58,7 @@ def adopt(**options: Any) -> Command:
 @click.argument("glob")
 @click.argument("assignments", nargs=-1, required=True, metavar="PATH=VALUE...")
 @diff_option
-@plain_options
+@plain_options_with("Edit what counts on this target; on every target if left out.")
 @runs
 def set_(glob: str, assignments: tuple[str, ...], diff: bool, **options: Any) -> Command:
     """Edit many resources, or seeds named customer_seeds.GLOB, in place: comments and layout stay.
@@ -76,7 +76,7 @@ def set_(glob: str, assignments: tuple[str, ...], diff: bool, **options: Any) ->
 @click.option(
     "--where", multiple=True, metavar="PATH=VALUE", help="Only what declares this; repeatable, all count."
 )
-@plain_options
+@plain_options_with("Only what lives on this target; every target if left out.")
 @runs
 def list_(glob: str, where: tuple[str, ...], **options: Any) -> Command:
     """List resources and seeds, and where they stand. Offline.
@@ -92,7 +92,7 @@ def list_(glob: str, where: tuple[str, ...], **options: Any) -> Command:
 @click.argument("files", nargs=-1, type=click.Path(path_type=Path), metavar="[FILE...]")
 @click.option("--check", is_flag=True, help="Write nothing; exit 1 where a file is not in order.")
 @diff_option
-@plain_options
+@plain_options_with("Without effect: files are put in order whole.")
 @runs
 def fmt(files: tuple[Path, ...], check: bool, diff: bool, **options: Any) -> Command:
     """Put the keys of resources and seeds into their canonical order, comments with them."""

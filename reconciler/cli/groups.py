@@ -58,12 +58,12 @@ def history(key: tuple[str, ...], since: str | None, limit: int, **options: Any)
     return partial(history, selection_of(options), wanted)
 
 
-@history.command("show", epilog=EPILOG)
+@history.command("show", epilog=EPILOG, short_help="Show all that one run did.")
 @run_argument
 @plain_options
 @runs
 def history_show(number: int, **options: Any) -> Command:
-    """Show what one run wrote, field by field."""
+    """Show all that one run did: fields, mail, what it found, resolved and learned."""
     from reconciler.commands.history import history_show
 
     return partial(history_show, number, selection_of(options))
@@ -130,7 +130,7 @@ def seeds() -> None:
     """Preview, watch, settle, send test batches."""
 
 
-@seeds.command("preview", epilog=EPILOG)
+@seeds.command("preview", epilog=EPILOG, short_help="Show each customer as it will go.")
 @seed_argument
 @plain_options
 @runs
@@ -141,7 +141,7 @@ def seeds_preview(key: str, **options: Any) -> Command:
     return partial(seeds_preview, key, selection_of(options))
 
 
-@seeds.command("status", epilog=EPILOG)
+@seeds.command("status", epilog=EPILOG, short_help="Show how seeds stand and what has arrived.")
 @click.argument("key", required=False, default="", shell_complete=complete_seed)
 @selection_options
 @glob_options
@@ -155,7 +155,7 @@ def seeds_status(key: str, wait: str, **options: Any) -> Command:
     return partial(seeds_status, selection_of(options), key=key, wait=seconds(wait, "--wait"))
 
 
-@seeds.command("resolve", epilog=EPILOG)
+@seeds.command("resolve", epilog=EPILOG, short_help="Settle what is in doubt, after looking at the tenant.")
 @seed_argument
 @click.option("--sent/--not-sent", default=None, help="What a person found out; one of the two is needed.")
 @selection_options
@@ -173,7 +173,7 @@ def seeds_resolve(key: str, sent: bool | None, **options: Any) -> Command:
 
 @seeds.command("send", epilog=EPILOG)
 @seed_argument
-@click.option("--again", is_flag=True, help="Also to customers that were sent or found in this round.")
+@click.option("--again", is_flag=True, help="Also to customers that were sent to or found in this round.")
 @yes_option
 @selection_options
 @lock_options
@@ -201,7 +201,7 @@ def defaults_show(**options: Any) -> Command:
     return partial(defaults_show, selection_of(options))
 
 
-@defaults.command("learn", epilog=EPILOG)
+@defaults.command("learn", epilog=EPILOG, short_help="Find defaults out by an empty configuration.")
 @selection_options
 @yes_option
 @lock_options
@@ -230,9 +230,8 @@ def _add_schema(kind: str, help: str) -> None:
 
 
 for _kind, _help in {
-    "workspace": "Print the schema of what stands in the files, for editors: save it as .schema.json beside "
-    "them.",
-    "plan": "Print the schema of what plan --out writes and plan --format json prints.",
+    "workspace": "Print the schema of the files, for editors.\n\nSave it as .schema.json beside them.",
+    "plan": "Print the schema of a plan, as --out and --format json have it.",
     "report": "Print the schema of what apply --format json prints.",
     "plans": "Print the schema of what plan prints of several targets.",
     "reports": "Print the schema of what apply prints of several targets.",
@@ -262,7 +261,7 @@ def sandbox_serve(port: int, variant: tuple[str, ...], fault: tuple[str, ...], *
     return partial(sandbox_serve, selection_of(options), port=port, variants=variant, faults=fault)
 
 
-@sandbox.command("show", epilog=EPILOG)
+@sandbox.command("show", epilog=EPILOG, short_help="Show what it holds, its last requests and mails.")
 @plain_options
 @runs
 def sandbox_show(**options: Any) -> Command:

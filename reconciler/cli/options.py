@@ -41,15 +41,15 @@ def _all_of(*options: Decorator) -> Decorator:
     return decorate
 
 
-selection_options = _all_of(
-    option("--workspace", type=click.Path(path_type=Path), help="The folder with reconciler.yaml."),
-    option(
-        "--target",
-        multiple=True,
-        shell_complete=complete_target,
-        help="The target; default_target of the workspace if left out.",
-    ),
-)
+def selection_options_with(target: str) -> Decorator:
+    """Return the options of which workspace and target a verb is about; `target` says what that one does."""
+    return _all_of(
+        option("--workspace", type=click.Path(path_type=Path), help="The folder with reconciler.yaml."),
+        option("--target", multiple=True, shell_complete=complete_target, help=target),
+    )
+
+
+selection_options = selection_options_with("The target; default_target of the workspace if left out.")
 
 all_targets_option = option(
     "--all-targets", is_flag=True, help="Every target of the workspace; --target is repeatable, too."
@@ -75,13 +75,19 @@ def output_options_with(*formats: str) -> Decorator:
             default="text",
             help="How stderr is written; json is an object a line, every request among them.",
         ),
-        option("--no-color", is_flag=True, help="No colour, as with NO_COLOR."),
+        option("--no-color", is_flag=True, help="No color, as with NO_COLOR."),
     )
 
 
 output_options = output_options_with()
 
-plain_options = _all_of(selection_options, output_options)  # the options of a verb that takes no others
+
+def plain_options_with(target: str) -> Decorator:
+    """Return the options of a verb that takes no others; `target` says what `--target` does."""
+    return _all_of(selection_options_with(target), output_options)
+
+
+plain_options = _all_of(selection_options, output_options)
 
 # Consent is given by the person at the keyboard, so none of these has a variable.
 _keys: dict[str, Any] = {"multiple": True, "metavar": "KEY", "shell_complete": complete_resource}

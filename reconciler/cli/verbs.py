@@ -21,6 +21,7 @@ from reconciler.cli.options import (
     output_options,
     output_options_with,
     plain_options,
+    plain_options_with,
     planning_options,
     reports_of,
     reviewed_option,
@@ -34,7 +35,7 @@ from reconciler.cli.running import Command, runs
 
 
 @click.command(epilog=EPILOG)
-@plain_options
+@plain_options_with("Without effect: every target is checked.")
 @runs
 def validate(**options: Any) -> Command:
     """Check every file. Offline; needs no secret."""
@@ -122,7 +123,9 @@ def show(key: str, **options: Any) -> Command:
 @click.command(epilog=EPILOG)
 @selection_options
 @all_targets_option
-@option("--detailed-exitcode", is_flag=True, help="Exit 2 where something drifted or is to be sent.")
+@option(
+    "--detailed-exitcode", is_flag=True, help="Exit 2 where anything is pending, drifted, blocked, to send."
+)
 @click.option(
     "--out",
     type=click.Path(path_type=Path),
@@ -148,10 +151,10 @@ def status(**options: Any) -> Command:
 
 
 @click.command(epilog=EPILOG)
-@plain_options
+@plain_options_with("Only this target; every target if left out.")
 @runs
 def doctor(**options: Any) -> Command:
-    """Check credentials, hosts, APIs, clock, journal; say how to mend them. All targets if none is named."""
+    """Check credentials, hosts, APIs, clock, journal; say how to mend them. Writes nothing."""
     from reconciler.commands.doctor import doctor
 
     return partial(doctor, selection_of(options))

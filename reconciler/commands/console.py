@@ -14,7 +14,17 @@ from msgspec import Struct, field
 
 from reconciler.clock import Clock, SystemClock
 from reconciler.errors import Exit, Refused
-from reconciler.render.values import PLAIN, Level, Paint, harmless, json_text, log_line, milliseconds, moment
+from reconciler.render.values import (
+    PLAIN,
+    Level,
+    Paint,
+    harmless,
+    json_text,
+    log_line,
+    milliseconds,
+    moment,
+    wrapped,
+)
 
 if TYPE_CHECKING:
     from concurrent.futures import Future
@@ -43,13 +53,17 @@ class Console(Struct, eq=False):
     lock: threading.Lock = field(default_factory=threading.Lock)
     has_written: bool = False  # whether the run has changed anything: output that fails takes none of it back
 
-    def result(self, text: str, document: object, *, has_summary: bool = False) -> None:
+    def result(
+        self, text: str, document: object, *, has_summary: bool = False, is_code: bool = False
+    ) -> None:
         """Print the result of the command: the text, or the document where JSON was asked for.
 
-        Of a text whose last line is its summary, quiet leaves that line alone.
+        Of a text whose last line is its summary, quiet leaves that line alone. Lines of code are left whole.
         """
         if has_summary and self.quiet:
             text = text.rpartition("\n")[2]
+        elif not is_code:
+            text = wrapped(text, self.paint.width)
         try:
             print(json_text(document) if self.as_json else text, file=self.stdout, flush=True)
         except OSError as error:
@@ -73,7 +87,7 @@ class Console(Struct, eq=False):
         if self.quiet and not is_asked:
             return
         if not self.as_json:
-            print(text, end="\n\n", file=self.stdout, flush=True)
+            print(wrapped(text, self.paint.width), end="\n\n", file=self.stdout, flush=True)
         elif self.logs_json:
             self._log("info", "shown", "", {"message": text})
         else:
@@ -139,7 +153,8 @@ class Console(Struct, eq=False):
     def _write(self, text: str) -> None:
         # A line of one thread ends before that of another begins; one that cannot be written ends nothing.
         with self.lock, suppress(OSError):
-            self.stderr.write(f"{text}\n")
+            is_read = self.stderr.isatty() and not self.logs_json
+            self.stderr.write(f"{wrapped(text, self.paint.width if is_read else 0)}\n")
             self.stderr.flush()
 
     def ask(self, question: str) -> str:
@@ -147,7 +162,7 @@ class Console(Struct, eq=False):
         if self.logs_json:
             self._log("info", "question", "", {"message": question})
         else:
-            print(question, end=" ", file=self.stderr, flush=True)
+            print(wrapped(question, self.paint.width), end=" ", file=self.stderr, flush=True)
         return self.stdin.readline().strip()
 
     def confirm(self, question: str, undone: str, *, advice: str = "add --yes") -> None:

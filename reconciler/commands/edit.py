@@ -88,7 +88,8 @@ def finish(
         write(edits, workspace.folder)
     shown_diffs = [*diffs.values(), ""] if diff and diffs else []
     files = [{"file": file, "diff": one, "written": not diff} for file, one in diffs.items()]
-    console.result("\n".join(shown_diffs) + text, {**document, "files": files}, has_summary=True)
+    result = "\n".join(shown_diffs) + text
+    console.result(result, {**document, "files": files}, has_summary=True, is_code=bool(shown_diffs))
 
 
 def set_fields(

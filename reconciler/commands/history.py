@@ -34,10 +34,9 @@ def history(selection: Selection, wanted: Filter, console: Console, environment:
     chosen = choose(selection, environment)
     with open_past(chosen) as past:
         runs = [past.record(run).run for run in _wanted(past, chosen, wanted)]
-    zone = chosen.workspace.settings.time_zone
-    console.result(
-        history_text(chosen.target.name, runs, zone, environment.clock.now()), history_document(runs)
-    )
+    zone, now = chosen.workspace.settings.time_zone, environment.clock.now()
+    text = history_text(chosen.target.name, runs, zone, now, paint=console.paint)
+    console.result(text, history_document(runs))
     return Exit.DONE
 
 

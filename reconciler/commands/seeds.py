@@ -33,7 +33,7 @@ from reconciler.render.text import (
     seeds_text,
     sent_text,
 )
-from reconciler.render.values import FORMAT_VERSION, counted, wrapped
+from reconciler.render.values import FORMAT_VERSION, counted
 
 POLL_SECONDS = 10.0  # how long `status --wait` rests between two looks
 
@@ -66,7 +66,7 @@ def seeds_preview(key: str, selection: Selection, console: Console, environment:
     with _opened(selection, console, environment, key) as expoints, open_past(expoints.session) as records:
         zone = expoints.session.workspace.settings.time_zone
         text = preview_text(_only(expoints.plan(records)), expoints.now, zone, **hidden)
-        console.result(wrapped(text, console.paint.width), None)
+        console.result(text, None)
     return Exit.DONE
 
 

@@ -54,7 +54,9 @@ _CHANGES = ("adopted", *RESULTS)  # what of the counts of a run is of resources
 _LONGEST_COMMAND = 40  # characters of a command in a list
 
 
-def history_text(target: str, runs: Sequence[Run], zone: ZoneInfo, now: float) -> str:
+def history_text(
+    target: str, runs: Sequence[Run], zone: ZoneInfo, now: float, *, paint: Paint = PLAIN
+) -> str:
     """Return one line a run, newest first."""
     if not runs:
         return f"No runs of target {harmless(target)}."
@@ -69,7 +71,7 @@ def history_text(target: str, runs: Sequence[Run], zone: ZoneInfo, now: float) -
         for run in runs
     ]
     title = f"Runs of target {harmless(target)}, newest first; times in {zone.key}:"
-    return "\n".join([title, *(f"  {line}" for line in columns(rows))])
+    return "\n".join([title, *(f"  {line}" for line in columns(rows, max(0, paint.width - 2)))])
 
 
 def _end(run: Run, now: float) -> str:

@@ -49,7 +49,7 @@ def listing_text(found: Sequence[Listed], *, paint: Paint = PLAIN) -> str:
             (one.key, what if one.send else shown(one.name), ", ".join(ids), harmless(str(one.place)))
         )
     width = max((len(key) for key, *_ in rows), default=0)
-    lines = [f"{paint.strong(line[:width])}{line[width:]}" for line in columns(rows)]
+    lines = [f"{paint.strong(line[:width])}{line[width:]}" for line in columns(rows, paint.width)]
     seeds = sum(bool(one.send) for one in found)
     total = counted(len(found) - seeds, "resource") + (f", {counted(seeds, 'seed')}" if seeds else "")
     return _summed(lines, f"{total}.")

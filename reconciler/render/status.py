@@ -25,6 +25,7 @@ from reconciler.render.values import (
     harmless,
     moment,
     problem_document,
+    stacked,
 )
 
 _HEADINGS = (
@@ -103,6 +104,9 @@ def status_text(statuses: Sequence[TargetStatus], now: float, *, paint: Paint = 
         cells = [f"{cell:>{width}}" for cell, width in zip(figures, widths[1:-1], strict=True)]
         lines.append("  ".join([f"{name:<{widths[0]}}", *cells, last]).rstrip())
     table = "\n".join([paint.strong(lines[0]), *lines[1:]])
+    if paint.width and max(map(len, lines)) > paint.width:
+        named = [(paint.strong(name), *others) for name, *others in rows[1:]]
+        table = "\n\n".join(stacked(_HEADINGS, named, 1))
     blocks = [table, "\n".join(_remarks(statuses, now, paint)), paint.strong(_summary(statuses))]
     return "\n\n".join(block for block in blocks if block)
 

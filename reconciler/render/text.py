@@ -43,7 +43,7 @@ from reconciler.render.values import (
     row_text,
     shown,
     shown_field,
-    wrapped,
+    stacked,
 )
 
 MAIL_IS_SENT = "Mail is really sent, for a test batch too. This tool cannot take customers back."
@@ -116,7 +116,7 @@ def plan_text(planned: TargetReport, *, paint: Paint = PLAIN, verbose: bool = Fa
         MAIL_IS_SENT if seeds.customers else "",
         paint.strong(summary_line([planned], "plan")),
     ]
-    return wrapped("\n\n".join(block for block in blocks if block), paint.width)
+    return "\n\n".join(block for block in blocks if block)
 
 
 def _titled(title: str, lines: Sequence[str]) -> str:
@@ -371,7 +371,7 @@ def report_text(applied: TargetReport, *, paint: Paint = PLAIN) -> str:
         "\n".join(map(harmless, applied.notes)),
         paint.strong(summary_line([applied], "apply")),
     ]
-    return wrapped("\n\n".join(block for block in blocks if block), paint.width)
+    return "\n\n".join(block for block in blocks if block)
 
 
 def show_text(plan: Plan, declared: Declared, *, paint: Paint = PLAIN) -> str:
@@ -389,11 +389,13 @@ def show_text(plan: Plan, declared: Declared, *, paint: Paint = PLAIN) -> str:
     lines = [f"{paint.strong(declared.key)}  on {plan.scope.target}, {verdict}  ({declared.place})"]
     if not views:
         return lines[0]
-    heading, *rows = columns(
-        [("field", "class", "live", "desired", "declared"), *(_cells(plan, declared, view) for view in views)]
-    )
-    lines += ["", heading]
-    for view, row in zip(views, rows, strict=True):
+    headings = ("field", "class", "live", "desired", "declared")
+    cells = [_cells(plan, declared, view) for view in views]
+    table = columns([headings, *cells])
+    if paint.width and max(map(len, table)) > paint.width:
+        table = ["", *stacked(headings, cells, 2)]
+    lines += ["", *filter(None, table[:1])]
+    for view, row in zip(views, table[1:], strict=True):
         usual, differing = {
             FieldClass.REFUSED: (paint.blocked, paint.blocked),
             FieldClass.RESET: (paint.faint, paint.reset),
@@ -437,7 +439,7 @@ def seeds_text(plan: SeedsPlan, *, paint: Paint = PLAIN) -> str:
         symbol, what = seed_title(seed, paint)
         lines = [f"    {signs[sign]}{harmless(text)}" for sign, text in seed_lines(seed)]
         blocks.append("\n".join([f"{symbol} {paint.strong(seed.seed.key)}  {what}", *lines]))
-    return wrapped("\n\n".join(blocks), paint.width)
+    return "\n\n".join(blocks)
 
 
 def seed_title(plan: SeedPlan, paint: Paint = PLAIN) -> tuple[str, str]:

@@ -112,24 +112,45 @@ def in_short(names: Sequence[str], *, every: bool = False, apart: str = ", ") ->
     return apart.join(names[: len(names) - more]) + (f" and {more} more" if more else "")
 
 
-def columns(rows: Sequence[Sequence[str]]) -> list[str]:
-    """Return rows as lines with their cells below each other; all rows have the same number of cells."""
+def columns(rows: Sequence[Sequence[str]], fitting: int = 0) -> list[str]:
+    """Return rows as lines with their cells below each other; all rows have the same number of cells.
+
+    The last cells of rows that are wider than `fitting` stand below, each on a line; 0 is any width.
+    """
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    beside = len(widths)
+    while fitting and beside > 1 and sum(widths[:beside]) + 2 * (beside - 1) > fitting:
+        beside -= 1
+    lines = []
+    for row in rows:
+        line = "  ".join(f"{cell:<{width}}" for cell, width in zip(row[:beside], widths, strict=False))
+        lines.append("\n    ".join([line.rstrip(), *filter(None, row[beside:])]))
+    return lines
+
+
+def stacked(headings: Sequence[str], rows: Sequence[Sequence[str]], beside: int) -> list[str]:
+    """Return rows as paragraphs, for where columns do not fit: the cells below the first, with names."""
+    width = max(map(len, headings[beside:]))
     return [
-        "  ".join(f"{cell:<{width}}" for cell, width in zip(row, widths, strict=True)).rstrip()
+        "\n    ".join(
+            ["  ".join(row[:beside])]
+            + [f"{name:<{width}}  {cell}" for name, cell in zip(headings[beside:], row[beside:], strict=True)]
+        )
         for row in rows
     ]
 
 
 _SHORTEST_REST = 20  # characters that a line keeps for its words, whatever it hangs under
 _WORD = re.compile(r"( *)((?:\x1b\[[\d;]*m|[^ ])+)")
+_SIGNS = frozenset("+~-↺=!?→✓✗•")
 _COLOR = re.compile(r"\x1b\[[\d;]*m")
 
 
 def wrapped(text: str, width: int) -> str:
     """Return text whose lines fit a terminal of that width, broken between words, each under its column.
 
-    Two blanks or more begin a column. A word that is longer than a line stays whole; 0 is any width.
+    Two blanks or more begin a column, and so does a sign at the beginning. A word that is longer than a
+    line stays whole; 0 is any width.
     """
     return "\n".join(_folded(line, width) if width else line for line in text.split("\n"))
 
@@ -145,13 +166,15 @@ def _folded(line: str, width: int) -> str:
         elif len(blanks) > 1:
             starts.append(at + len(blanks))
         folded, at = f"{folded}{blanks}{word}", at + len(blanks) + size
+        if plain in _SIGNS and not folded[: -len(word)].strip():
+            starts.append(at + 1)
     return folded
 
 
 class Paint(Struct, frozen=True):
     """How each sort of text looks. The meaning never hangs on the color: each line has its symbol.
 
-    `width` is that of the terminal, 0 where the text goes elsewhere and its lines are left whole.
+    `width` is that of the terminal; 0 where the text goes elsewhere, and its lines are left whole.
     """
 
     create: Style = str
