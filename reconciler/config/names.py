@@ -12,11 +12,14 @@ CONTROL = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x84\x86-\x9f\u202a-\u202e
 """Characters that cannot be seen and change what is seen: terminal escapes, reversed writing."""
 
 UNSEEN = re.compile(
-    "[\x85\xa0\xad\u034f\u061c\u115f\u1160\u1680\u17b4\u17b5\u180b-\u180f\u2000-\u200b\u200e\u200f\u2028\u2029\u202f"
-    "\u205f-\u2065\u206a-\u206f\u2800\u3000\u3164\ufeff\uffa0\ufff0-\ufffb\U0001bca0-\U0001bca3\U0001d173-\U0001d17a"
-    "\U000e0000-\U000e0fff]|(?<![^\0-\x7f])(?:[\u200c\u200d]|[\ufe00-\ufe0f](?!\u20e3))|[\u200c\u200d](?![^\0-\x7f])"
+    "[\x85\xa0\xad\u034f\u061c\u115f\u1160\u1680\u17b4\u17b5\u2000-\u200b\u200e\u200f\u2028\u2029\u202f\u205f-\u2065"
+    "\u206a-\u206f\u2800\u3164\ufeff\uffa0\ufff0-\ufffb\U0001bca0-\U0001bca3\U0001d173-\U0001d17a"
+    "\U000e0000-\U000e001f\U000e0080-\U000e00ff\U000e01f0-\U000e0fff]"
+    "|(?<![\U0001f3f4\U000e0020-\U000e007e])[\U000e0020-\U000e007f]|[\u200c\u200d\u3000](?![^\0-\x7f])"
+    "|(?<![^\0-\x7f])(?:[\u180b-\u180f\u200c\u200d\u3000\U000e0100-\U000e01ef]|[\ufe00-\ufe0f](?!\u20e3))"
 )
-"""Blanks beside the plain one, and what takes no room; not joiners and selectors inside words and emoji."""
+"""Blanks beside the plain one, and what takes no room; not what belongs there in flags and other emoji, and
+between letters that are not Latin: joiners, selectors, the ideographic blank."""
 
 LINE_BREAK = re.compile("[\t\n\r\x85\u2028\u2029]")
 """Characters that a name cannot hold beside those: it stands on one line."""

@@ -316,6 +316,8 @@ def _refusal(error: ErrorDetails, words: Vocabulary) -> Refusal:
     elif kind in _EXPECTED:
         code, hint = "wrong-type", _right_form(_EXPECTED[kind], value)
         message = f"{_EXPECTED[kind]} is expected, this is {kind_of(value)}"
+        if name.endswith("_id") and isinstance(value, str) and (named := name[:-3]) in words.paths:
+            hint += f", or {named} for a name"
     elif kind in ("string_too_long", "too_long"):
         unit = "characters" if isinstance(value, str) else "items"
         code, hint = "too-long", "shorten it"
@@ -340,8 +342,11 @@ def _right_form(expected: str, value: object) -> str:
     if expected == "text" and isinstance(value, bool | int | float):
         return f"write {quoted(str(value).lower())}" if not isinstance(value, float) else "write it in quotes"
     if isinstance(value, str) and expected in {"a whole number", "a number", "true or false"}:
-        is_one = value in {"true", "false"} if expected == "true or false" else value.isdecimal()
+        form = "true|false" if expected == "true or false" else "0|[1-9][0-9]*"
+        is_one = re.fullmatch(form, value)
         return "write it without quotes" if is_one else f"write {expected}"
+    if expected == "a list" and isinstance(value, dict) and value and all(key[:1] == "-" for key in value):
+        return "write a blank behind each dash: - KEY: VALUE"
     meant = _mapping_form(value) if expected == "a mapping" else ""
     return meant or _FORMS.get(expected, f"write {expected}")
 
@@ -350,6 +355,8 @@ def _mapping_form(value: object) -> str:
     """Return how a mapping is written that was written so; nothing where that cannot be said."""
     if isinstance(value, str) and re.match(r"[\w.-]+:\S", value):
         return "write a blank behind the colon: KEY: VALUE"
+    if isinstance(value, str) and re.match(r"[\w.-]+\s*[\s=-]", value):
+        return "write a colon and a blank behind the key: KEY: VALUE"
     return (
         "write a mapping: {name: value}, without dashes before its names" if isinstance(value, list) else ""
     )

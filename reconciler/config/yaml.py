@@ -42,7 +42,6 @@ MOST_NODES = 100_000  # values in one file, counted as if every alias and merge 
 DEEPEST = 50  # mappings and lists inside each other, counted in the same way
 MOST_PROBLEMS = 1_000  # in one file; the rest is not looked at
 LONGEST_NUMBER = 40
-_INT64_MAX = 2**63 - 1
 SECRET_KEYS = frozenset({"key", "master_key", "token", "client_secret", "journal"})
 """What stands below such a key is never repeated in a message, however wrong it is."""
 PERSONAL_KEYS = frozenset(
@@ -109,15 +108,10 @@ def read(content: bytes, file: str) -> Document:
     return unread(file, *problems, Problem(code, place, "", message, hint))
 
 
+_LFS = ("a Git LFS pointer", "git lfs pull, or lfs: true in a workflow")
 _STAND_INS = {
-    b"version https://git-lfs.github.com/spec/": (
-        "a Git LFS pointer",
-        "git lfs pull, or lfs: true in a workflow",
-    ),
-    b"version https://hawser.github.com/spec/": (
-        "a Git LFS pointer",
-        "git lfs pull, or lfs: true in a workflow",
-    ),
+    b"version https://git-lfs.github.com/spec/": _LFS,
+    b"version https://hawser.github.com/spec/": _LFS,
     b"/annex/objects/": ("a git-annex pointer", "git annex get"),
     b"\0GITCRYPT\0": ("what git-crypt has encrypted", "git-crypt unlock"),
 }
@@ -127,8 +121,8 @@ STAND_INS = tuple(_STAND_INS)  # how that begins which git can have in place of 
 def stands_in(content: bytes) -> Unreadable:
     """Return why such a file is not read, with what gets the file itself."""
     what, command = next(_STAND_INS[beginning] for beginning in STAND_INS if content.startswith(beginning))
-    hint = f"get the file itself: {command}"
-    return Unreadable(Refusal("not-the-file", f"this is {what}, not the file itself", hint))
+    message = f"this is {what}, not the file itself"
+    return Unreadable(Refusal("not-the-file", message, f"get the file itself: {command}"))
 
 
 _COMMENT = re.compile(r"[ \t]+#")
@@ -170,9 +164,19 @@ _BRACKET = re.compile(rf"{_IN_QUOTES}|(?P<bracket>[\[\]{{}}])|[\r\n](?P<indent> 
 _CODE = re.compile(r"^ *(?:- +)*(?P<code>[^\s#].*)", re.MULTILINE)
 _STRANGE_COLON = re.compile(r"[-\w.]+ *(?P<colon>:)(?=[^\s/])|[-\w. ]+(?P<other>[：﹕︓꞉])")
 _FORM = "write KEY: VALUE, with a blank behind the colon"
+_NO_DASH = re.compile(r"-(?=[\w\"'{\[])")  # of a list item without a blank behind it
+_BESIDE = re.compile(
+    r"(?:[ \t]*(?:#[^\r\n]*)?[\r\n]+)+(?P<indent> *)[\w-]+ *:(?=\s)"
+)  # the next line is a key
 _BEGUN_BY_SIGNS = ("alias", "anchor", "directive", "tag", "block scalar")
 
 _Cause: TypeAlias = tuple[int, str, str]  # where the mistake is, what it is, what to write instead
+
+
+def _closed(sign: str) -> str:
+    other = "'" if sign == '"' else '"'
+    begun = f"a text that begins with {sign} is written in {other}…{other}"
+    return f"close it with a straight {sign} where its text ends; {begun}"
 
 
 class _Stop(Struct, frozen=True):
@@ -207,17 +211,14 @@ class _Stop(Struct, frozen=True):
             if "escape" in self.said or "hexdecimal" in self.said:
                 hint = "in double quotes a backslash is written \\\\; in single quotes it stands for itself"
                 return text.rfind("\\", 0, at + 1), "no escape begins with this backslash", hint
-            hint = (
-                f"close it with a straight {text[self.since :][:1]}; a quote alone is written '\"' or \"'\""
-            )
-            return self.since, "the quote that opens here is not closed", hint
+            return self.since, "the quote that opens here is not closed", _closed(text[self.since])
         is_behind = last is not None and last.style in ("'", '"') and not text[last.end : at].strip()
         if last is None or not is_behind or text[at : at + 1] in ":\r\n":
             return None
         if LINE_BREAK.search(text, last.start, last.end):
             line = last.source.place(last.end).line
             message = f"the quote that opens here is closed only by the next one, on line {line}"
-            return last.start, message, "close it where its text ends"
+            return last.start, message, _closed(last.style)
         if "flow" in self.said:
             return None
         hint = "'' in single quotes" if last.style == "'" else '\\" in double quotes'
@@ -240,12 +241,8 @@ class _Stop(Struct, frozen=True):
         if "node content" in self.said and sign == ",":
             return at, "nothing stands between two commas", "remove one of them"
         if opening in ("[", "{") and not self._is_closed():
-            closing = "]" if opening == "[" else "}"
-            return (
-                since,
-                f"the {text[since]} that opens here is not closed",
-                f"write {closing} behind its last item",
-            )
+            message = f"the {opening} that opens here is not closed"
+            return since, message, f"write {']' if opening == '[' else '}'} behind its last item"
         if sign == ":" and since < line and not re.search(r"[{,:]", text[line:at]):
             at, sign = line + len(text[line:at]) - len(text[line:at].lstrip()), ""
         if sign == ":":
@@ -280,8 +277,10 @@ class _Stop(Struct, frozen=True):
         before = text[line:at]
         above = [*_CODE.finditer(text, 0, max(line - 1, 0))][-1:]
         if before.strip(" -") and re.search(r":\s", re.sub(_IN_QUOTES, "", before)):
-            hint = "a text that holds a colon and a blank is written in quotes"
+            hint = "a text with a colon and a blank in it is written in quotes, a key on a line of its own"
             return at, "no value can begin at this colon", hint
+        if above and _NO_DASH.match(above[0]["code"]):
+            return above[0].start("code"), "no blank stands behind this dash", "write - KEY: VALUE"
         if above and re.search(r":(?:\s|$)", re.sub(_IN_QUOTES, "", above[0]["code"])):
             message = "this key stands deeper than the one above it, which has its value already"
             column = above[0].start("code") - above[0].start() + 1
@@ -329,11 +328,8 @@ class _Stop(Struct, frozen=True):
         if not sign or sign not in ",]}?-:|>@%&*!`":
             return None
         more = "; a list begins on the line below its key" if sign == "-" else ""
-        return (
-            start,
-            f"a text that begins with {sign} needs quotes",
-            f'write it in quotes, like "{sign}"{more}',
-        )
+        message = f"a text that begins with {sign} needs quotes"
+        return start, message, f'write it in quotes, like "{sign}"{more}'
 
 
 def _syntax(error: YAMLError, text: str, last: Scalar | None) -> Unreadable:
@@ -432,9 +428,8 @@ class _Composer(Struct):
             value = value if isinstance(value, str) else text
         elif is_key and not isinstance(value, str):
             refusal = Refusal("non-string-key", "a key is text", f"write {quoted(text)}")
-        elif refusal and not text and _COMMENT.match(source.text, tail):
-            message = "nothing is written here: what begins with # is a comment"
-            refusal = Refusal(refusal.code, message, f"{refusal.hint}; a text that begins with # in quotes")
+        elif refusal and not text:
+            refusal = self._empty(refusal, tail)
         elif refusal and refusal.code.startswith("yaml-") and self._is_below(PERSONAL_KEYS):
             message = "readers of YAML do not agree on what this means without quotes"
             refusal = Refusal(refusal.code, message, "write it in quotes")
@@ -449,6 +444,16 @@ class _Composer(Struct):
         at = opened.key.key if opened.key else start
         self.last = Scalar(source, value, start, end, at, event.anchor, style=style, tail=tail)
         self._deliver(self.last)
+
+    def _empty(self, refusal: Refusal, tail: int) -> Refusal:
+        code, message, hint = refusal
+        key, following = self._open[-1].key, _BESIDE.match(self._source.text, tail)
+        if key and following and self._source.place(key.key).column == len(following["indent"]) + 1:
+            hint = f"{hint}; what belongs to it stands below it, indented deeper than its key"
+        elif _COMMENT.match(self._source.text, tail):
+            message = "nothing is written here: what begins with # is a comment"
+            hint = f"{hint}; a text that begins with # in quotes"
+        return Refusal(code, message, hint)
 
     def alias(self, event: Event) -> None:
         name, start, end = event.anchor, event.start_mark.index, event.end_mark.index
@@ -472,7 +477,9 @@ class _Composer(Struct):
     def start(self, event: Event) -> None:
         if event.ctag is not None:
             self._refuse_tag(event)
-        opening = event.end_mark.index if event.flow_style else 0
+        opening, outer = event.end_mark.index if event.flow_style else 0, self._open[-1]
+        if opening and outer.opening == event.start_mark.index and isinstance(outer.children, dict):
+            raise self._end(_TEMPLATE, outer.start)
         children: dict[str, Node] | list[Node] = {} if isinstance(event, MappingStartEvent) else []
         self._open.append(_Open(event.start_mark.index, opening, event.anchor, children))
         if len(self._open) > DEEPEST + 1:
@@ -544,6 +551,8 @@ class _Composer(Struct):
             self._duplicate("<<", node.key, opened.merge_key)
             return
         opened.merge_key = node.key
+        if isinstance(node, Alias) and node.anchor not in self._anchors:
+            return  # its anchor is missing, which was told
         sources = [node] if isinstance(node.value, dict) else list(node.items())
         if not sources or not all(isinstance(source.value, dict) for source in sources):
             hint = "write <<: *anchor or <<: [*one, *other], of mappings"
@@ -579,6 +588,11 @@ class _Composer(Struct):
         return _unreadable(refusal, self._source.text[:offset])
 
 
+_TEMPLATE = Refusal(
+    "yaml-template",
+    "{{ begins no text, and no template is filled in here",
+    "write the value itself; a text that begins with {{ in quotes",
+)
 _TOO_MANY = Refusal(
     "yaml-alias-bomb",
     f"with its aliases written out, the file holds more than {MOST_NODES:,} values",
@@ -610,9 +624,7 @@ _WORDS: Mapping[str, bool | None] = {
     "null": None,
 }
 _SWITCHES = {"y": True, "yes": True, "on": True, "n": False, "no": False, "off": False}
-_NULL_FORMS = {"~", "Null", "NULL"}
 _SMART_QUOTES = re.compile("[“”„‟«»＂][^“”„‟«»＂]*[“”„‟«»＂\"]?|[‘’‚‛‹›＇].*[‘’‚‛‹›＇']", re.DOTALL)
-_STARTS_A_NUMBER = frozenset("+-.0123456789")
 
 
 @lru_cache(maxsize=1_000)
@@ -627,12 +639,12 @@ def plain(text: str) -> tuple[Json, Refusal | None]:
             message = "the quotes around this text are typographic: they do not end it, they are part of it"
             hint = 'write straight quotes: "…"; around the typographic ones, if those are meant'
             return text[1:-1], Refusal("smart-quotes", message, hint)
-    if text[:1] in _STARTS_A_NUMBER:
+    if text and text[0] in "+-.0123456789":
         return _number(text)
     if not text:
         hint = 'write the value; null, "", [] or {} if that is meant'
         return None, Refusal("empty-value", "nothing is written here", hint)
-    if text in _NULL_FORMS:
+    if text in ("~", "Null", "NULL"):
         return None, Refusal("yaml-null-form", f"{text} is not read as null", "write null")
     if text.lower() in _SWITCHES:
         meant = str(_SWITCHES[text.lower()]).lower()
@@ -679,7 +691,7 @@ def _number(text: str) -> tuple[Json, Refusal | None]:
         if form is None:
             return text, None
     # The length comes first: converting a huge number takes quadratic time.
-    if len(text) > LONGEST_NUMBER or (is_whole and abs(int(text)) > _INT64_MAX):
+    if len(text) > LONGEST_NUMBER or (is_whole and abs(int(text)) >= 2**63):
         hint = "write it in quotes if it is text"
         return text, Refusal("yaml-number-too-large", "the number is too long", hint)
     if form:

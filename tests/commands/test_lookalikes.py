@@ -71,6 +71,26 @@ def test_what_looks_like_something_live_is_blocked_with_both_and_the_ways_on(
     assert f"{shown_other} → {shown}" in out.replace("  ", " ")
 
 
+def test_what_can_be_seen_to_differ_is_created_side_by_side(world: World) -> None:
+    flags = [
+        f"\U0001f3f4{''.join(chr(0xE0000 + ord(c)) for c in land)}\U000e007f" for land in ("gbeng", "gbsct")
+    ]
+    names = [
+        *flags,
+        "Actie 1",
+        "Actie 2",
+        "O'Brien",
+        "OBrien",
+        "Newsletter-nl",
+        "Newsletter nl",
+        "مرحبا",
+        "مرحبا ٢",
+    ]
+    declare(world, *names)
+    made = world.plans(json=True).document
+    assert [change["action"] for change in made["changes"]] == ["create"] * len(names)
+
+
 def test_two_declared_ones_that_look_alike_are_both_blocked_unless_both_are_live(world: World) -> None:
     declare(world, NFC, NFD)
     assert {key: r"\u0301" in message for key, message in blocked(world).items()} == {
