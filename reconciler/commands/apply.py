@@ -361,7 +361,8 @@ def _is_left_open(session: Session) -> bool:
 def engine_for(session: Session, plan: Plan, journal: Journal | None = None) -> Run:
     """Return what carries out a plan on the target, and writes it down in `journal`."""
     patience = session.checkmarket.patience.total_seconds()
-    return Run(plan.account, session.client, session.environment.clock, patience, journal)
+    clock = session.environment.clock
+    return Run(plan.account, session.client, clock, patience, journal, recreate=plan.recreate)
 
 
 def _stop(engine: Run, console: Console) -> None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 import threading
 from collections import Counter, defaultdict
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import ExitStack, suppress
 from typing import Protocol, TypeVar
 
@@ -55,7 +55,7 @@ from reconciler.errors import (
     describe,
     fact_of,
 )
-from reconciler.problems import Place
+from reconciler.problems import ALIKE, Place, folded, told_apart
 
 Item = TypeVar("Item")
 End = TypeVar("End")
@@ -124,7 +124,9 @@ class Run(Struct):
     journal: Journal | None = None  # needed by every plan in which something is to be done
     notes: tuple[str, ...] = ()
     stopped: tuple[str, Exit] | None = None
+    recreate: Collection[str] = ()  # the keys that may be created beside what looks like them
     _names: Mapping[str, Sequence[int]] | None = None
+    _forms: Mapping[str, str] = field(default_factory=dict)  # folded name → name
     _intended: set[str] = field(default_factory=set)  # the keys of which a write may have left
     _lock: threading.Lock = field(default_factory=threading.Lock)
     _first: threading.Lock = field(default_factory=threading.Lock)  # held by the first write until its answer
@@ -231,8 +233,7 @@ class Run(Struct):
         """
         kind = self.account.kind
         if change.action is Action.CREATE:
-            ids = self._names_before().get(_name(kind, change))
-            return change.fields, f"id {ids[-1]} has this name since the plan" if ids else ""
+            return change.fields, self._named_since(change)
         if live is None:
             return change.fields, "it is gone since the plan"
         if change.declared is None or change.action is Action.DELETE:
@@ -289,12 +290,23 @@ class Run(Struct):
         """Tell whether this is the time to say how a write ended, whatever can be seen of it."""
         return bool(self.stopped) or self.clock.monotonic() >= write.since + self.patience
 
-    def _names_before(self) -> Mapping[str, Sequence[int]]:
-        """Return the names that were there when the first create of this run began, read once."""
+    def _named_since(self, change: Change) -> str:
+        """Return what has appeared since the plan with the name of a create, or one that looks like it.
+
+        What is live is read once, when the first create of this run begins.
+        """
         with self._lock:
             if self._names is None:
                 self._names = self._ids_by_name()
-            return self._names
+                self._forms = {folded(name): name for name in self._names}
+        name = _name(self.account.kind, change)
+        if ids := self._names.get(name):
+            return f"id {ids[-1]} has this name since the plan"
+        other = self._forms.get(folded(name))
+        if other is None or change.key in self.recreate:
+            return ""
+        called, looks = told_apart(name, other)
+        return f"id {self._names[other][-1]} is named {looks} since the plan, not {called}: {ALIKE}"
 
     def _ids_by_name(self) -> Mapping[str, Sequence[int]]:
         kind, found = self.account.kind, defaultdict(list)

@@ -227,6 +227,7 @@ class Plan(Struct, frozen=True):
     blocked: tuple[Blocked, ...] = ()
     unchanged: tuple[Unchanged, ...] = ()
     unmanaged: tuple[Live, ...] = ()
+    recreate: frozenset[str] = frozenset()  # keys that may be created beside what looks like them
     may_reset: int | None = None  # how many fields policy alone may reset, by limit or consent; `None` is any
     remarks: tuple[str, ...] = ()  # what a person should know of it as a whole
 

@@ -150,7 +150,7 @@ def make_plan(
         ]
         unmanaged = []
     live = len(inventory.listed) if inventory.complete else None
-    plan = Plan(scope, account, unmanaged=tuple(unmanaged))
+    plan = Plan(scope, account, unmanaged=tuple(unmanaged), recreate=consent.recreate)
     whole = _limited(plan, verdicts, consent, live)
     if review is None:
         return whole

@@ -15,8 +15,10 @@ from reconciler.commands.validate import validate
 from reconciler.commands.workspace import Selection
 from reconciler.engine.plan import Consent
 from reconciler.errors import Exit, FilesInvalid, Refused, UsageError
+from reconciler.problems import ALIKE
 from reconciler.sandbox import State
-from tests.commands.world import EVERYTHING, SETTINGS, World
+from reconciler.sandbox.seeding import CONFIGS, stored_config
+from tests.commands.world import EVERYTHING, SETTINGS, Doing, Screen, World
 
 NFC, NFD = "Café Lente", "Cafe\u0301 Lente"
 PAIRS = [
@@ -89,6 +91,24 @@ def test_what_can_be_seen_to_differ_is_created_side_by_side(world: World) -> Non
     declare(world, *names)
     made = world.plans(json=True).document
     assert [change["action"] for change in made["changes"]] == ["create"] * len(names)
+
+
+@pytest.mark.parametrize(("name", "other", "shown", "shown_other"), [*PAIRS, ("A", "A", "", "")])
+def test_what_looks_like_it_and_appears_after_the_plan_is_not_created_beside(
+    name: str, other: str, shown: str, shown_other: str, world: World
+) -> None:
+    def appears() -> None:
+        with world.state.transaction() as documents:
+            documents.put(CONFIGS, 7, stored_config({"Name": other, "IsReusable": True}))
+
+    declare(world, name)
+    run = world.applies(yes=False, screen=Screen(stdin=Doing(appears)), json=True)
+    said = "id 7 has this name since the plan"
+    said = f"id 7 is named {shown_other} since the plan, not {shown}: {ALIKE}" if shown else said
+    assert (run.exit, run.reasons, world.writes) == (Exit.STALE, {"import_configs.k0": said}, [])
+    if shown:  # consent to a second one holds until the end of the run
+        agreed = Consent(recreate=frozenset({"import_configs.k0"}), resets=None)
+        assert world.applies(agreed).exit is Exit.DONE
 
 
 def test_two_declared_ones_that_look_alike_are_both_blocked_unless_both_are_live(world: World) -> None:
