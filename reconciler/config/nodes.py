@@ -33,6 +33,7 @@ class Source(Struct, frozen=True, dict=True):
     text: str = ""
     row: int = 0
     header: int = 0  # of a row of a table, the line of the headers of its cells
+    columns: dict[str, int] = {}  # and the number of each column of data, by its header
 
     def place(self, offset: int) -> Place:
         """Return the line and column of an offset, both from 1."""

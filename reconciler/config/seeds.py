@@ -426,6 +426,7 @@ def _table(
     for column, message, hint in wrong:
         refuse(Refusal("csv-header", message, hint), line, column)
     named = max(column for column, header in enumerate(headers, start=1) if header)
+    of_data = {name: at for at, (group, name) in enumerate(columns, start=1) if group and name}
     misfits, unnamed = dict[int, int](), dict[int, list[int]]()  # line → cells, column → lines
     for number, cells in records if not wrong else ():
         while len(cells) > named and not cells[-1].strip(BLANKS):
@@ -434,7 +435,8 @@ def _table(
             for column, cell in enumerate(cells, start=1):
                 if not headers[column - 1] and cell.strip(BLANKS):
                     unnamed.setdefault(column, []).append(number)
-            yield _row(Source(file, row=number, header=line), columns, cells, section.cells)
+            source = Source(file, row=number, header=line, columns=of_data)
+            yield _row(source, columns, cells, section.cells)
         else:
             misfits[number] = len(cells)
     for column, lines in unnamed.items():

@@ -441,7 +441,9 @@ def _customer(customer: DeclaredCustomer[Customer]) -> SeedCustomer:
         value, how = (said, None) if isinstance(said, str) else (said.value, said.encryption)
         data.append(DataItem(column, value, places[name], how))
     members = _members(fields, _MEMBERS)
-    return SeedCustomer(customer.written[0].place, fields.email, members, tuple(data))
+    row = customer.written[0]
+    header, columns = row.source.header, row.source.columns
+    return SeedCustomer(row.place, fields.email, members, tuple(data), header, columns)
 
 
 def _members(fields: BaseModel, names: set[str]) -> dict[str, Value]:

@@ -103,9 +103,17 @@ def _findings(
     # Data of an earlier customer is copied by the server, so what is missing here may come from there.
     if customer.members.get("PreviousId") is None:
         for column in required:
-            if column.id not in given:
-                message = f"the tenant requires {column.name} (column {column.id})"
-                yield "missing-column", message, str(customer.place)
+            if column.id in given:
+                continue
+            message, row = f"the tenant requires {column.name} (column {column.id})", customer.place
+            names = (str(column.id), canonical(column.name))
+            at = next((at for name, at in customer.columns.items() if canonical(name) in names), 0)
+            if (
+                customer.header
+            ):  # of a table, the header is what to look at, and then each row without a value
+                yield "missing-column", message, str(replace(row, line=customer.header, column=at or 1))
+            if at or not customer.header:
+                yield "missing-column", message, str(replace(row, column=at or row.column))
 
 
 def body_of(

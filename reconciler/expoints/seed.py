@@ -130,6 +130,8 @@ class SeedCustomer(Redacted, frozen=True):
     members: Mapping[str, Value]
     """Every other declared member but `Email` and `Data`: `SendDate`, `Priority`, `Answers`, …"""
     data: tuple[DataItem, ...]
+    header: int = 0  # of a row of a table, the line of its headers
+    columns: Mapping[str, int] = {}  # and the number of each column of data, by its header
 
     @property
     def mailbox(self) -> str:

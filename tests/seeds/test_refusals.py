@@ -65,6 +65,24 @@ class TestTheTenant:
         world.write("smoke.yaml", "\n".join(lines))
         assert "column Region is archived (configs/smoke.yaml:7:" in world.plan()[1]
 
+    @pytest.mark.parametrize(
+        ("table", "places"),
+        [
+            (f"email\n{JOHN}\n{JANE}\n", "T:3:1"),  # nothing names it: where it would be named
+            (f"email,Business Unit\n{JOHN},\n{JANE},U\n", "T:3:2, T:4:2"),
+            (f"Business Unit,email\n,{JOHN}\n,{JANE}\n", "T:3:1, T:4:1, T:5:1"),
+            (f"18,email\nU,{JOHN}\n,{JANE}\n", "T:3:1, T:5:1"),
+            (f"email,data.Business Unit\n{JOHN},\n{JANE},\n", "T:3:2, T:4:2, T:5:2"),
+        ],
+    )
+    def test_what_a_table_lacks_is_told_at_its_header_and_then_at_the_rows(
+        self, world: SeedWorld, table: str, places: str
+    ) -> None:
+        world.write("people.csv", f"\n\n{table}")
+        world.declare(customers=None, customers_from="people.csv", **data({"Business Unit": None}))
+        shown = world.plan()[1].replace("configs/people.csv", "T")
+        assert f"the tenant requires Business Unit (column 18) ({places})" in shown
+
     def test_a_column_of_a_table_that_is_refused_is_named_at_its_header(self, world: SeedWorld) -> None:
         header = "email," + ",".join(DATA).replace("Business Unit", "Business\u00a0Unit")
         rows = [",".join([email, *DATA.values()]) for email in (JOHN, JANE)]
