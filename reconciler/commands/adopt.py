@@ -143,7 +143,9 @@ def adopt(
             keys = {one.key for one in adopted}
             now = [one for one in after.declared[session.target.name] if one.key in keys]
             left = snapshot.plan_of(now)
-        text = adopted_text(adopted, len(edits), len(managed), writes=not diff, paint=console.paint)
+        text = adopted_text(
+            adopted, len(edits), len(managed), writes=not diff, paint=console.paint, verbose=console.verbose
+        )
         document = adopted_document(adopted) | {"problems": [*map(problem_document, after.warnings)]}
         finish(session.workspace, edits, console, text, document, diff=diff)
         if not diff:
@@ -331,7 +333,8 @@ def adopt_update(
             keys = {one.key for one in brought if not one.reason}
             now = [one for one in after.declared[session.target.name] if one.key in keys]
             left = snapshot.plan_of(now)
-        text = brought_text(brought, len(edits), writes=not diff, paint=console.paint)
+        paint, verbose = console.paint, console.verbose
+        text = brought_text(brought, len(edits), writes=not diff, paint=paint, verbose=verbose)
         document = brought_document(brought) | {"problems": [*map(problem_document, after.warnings)]}
         finish(session.workspace, edits, console, text, document, diff=diff)
         if not diff:

@@ -16,6 +16,7 @@ from reconciler.render.values import (
     Paint,
     columns,
     counted,
+    first_of,
     harmless,
     in_short,
     shown,
@@ -93,9 +94,15 @@ class Brought(Struct, frozen=True):
 
 
 def adopted_text(
-    adopted: Sequence[Adopted], files: int, managed: int, *, writes: bool, paint: Paint = PLAIN
+    adopted: Sequence[Adopted],
+    files: int,
+    managed: int,
+    *,
+    writes: bool,
+    paint: Paint = PLAIN,
+    verbose: bool = False,
 ) -> str:
-    """Return one line a configuration, and the summary."""
+    """Return one line a configuration, of many for the first ones, and the summary."""
     width = max((len(one.key) for one in adopted), default=0)
     lines = []
     for one in adopted:
@@ -104,7 +111,8 @@ def adopted_text(
         lines.append(f"{symbol} {key}  id {one.id} {shown(one.name)}  {harmless(one.file)}")
     merged = sum(one.merged for one in adopted)
     counts = f"{len(adopted) - merged} new, {merged} merged, {managed} declared already"
-    return _summed(lines, f"{'Adopted' if writes else 'Would adopt'}: {counts}; {counted(files, 'file')}.")
+    summary = f"{'Adopted' if writes else 'Would adopt'}: {counts}; {counted(files, 'file')}."
+    return _summed(first_of(lines, every=verbose), summary)
 
 
 def adopted_document(adopted: Sequence[Adopted]) -> Document:
@@ -119,22 +127,23 @@ def left_text(plan: Plan) -> str:
     return harmless("The next plan would not be empty: " + in_short([*changes, *blocked], apart=" | "))
 
 
-def brought_text(brought: Sequence[Brought], files: int, *, writes: bool, paint: Paint = PLAIN) -> str:
-    """Return one line a field, and the summary."""
-    lines = []
+def brought_text(
+    brought: Sequence[Brought], files: int, *, writes: bool, paint: Paint = PLAIN, verbose: bool = False
+) -> str:
+    """Return one line a field, of many for the first ones, and the summary."""
+    lines, left = list[str](), list[str]()
     for one in brought:
         before, after = shown(one.before, beside=one.after), shown(one.after, beside=one.before)
         symbol, change = paint.update("~"), f"{before} → {after}"
         if one.reason:
             symbol, change = paint.blocked("!"), f"left: {harmless(one.reason)}"
-        lines.append(f"{symbol} {paint.strong(one.key)}  {one.path}  {change}")
+        (left if one.reason else lines).append(f"{symbol} {paint.strong(one.key)}  {one.path}  {change}")
     done = [one.key for one in brought if not one.reason]
     counts = (
         f"{counted(len(done), 'field')} of {counted(len(set(done)), 'resource')}, {len(brought) - len(done)}"
     )
-    return _summed(
-        lines, f"{'Updated' if writes else 'Would update'}: {counts} left; {counted(files, 'file')}."
-    )
+    summary = f"{'Updated' if writes else 'Would update'}: {counts} left; {counted(files, 'file')}."
+    return _summed([*first_of(lines, every=verbose), *first_of(left, every=verbose)], summary)
 
 
 def brought_document(brought: Sequence[Brought]) -> Document:

@@ -6,9 +6,10 @@ import re
 
 import pytest
 
+from reconciler.commands.adopt import Wanted, adopt, adopt_update
 from reconciler.commands.reports import Form, ReportFile
 from reconciler.engine.plan import Consent
-from tests.commands.world import RESETS, SETTINGS, World
+from tests.commands.world import EVERYTHING, RESETS, SETTINGS, World
 
 LIVE = {
     "Name": "Welcome",
@@ -70,6 +71,21 @@ def test_the_first_ten_unmanaged_are_listed_and_the_others_counted(world: World,
     assert "  and 15 more of 25; --verbose or --format json lists them\n" in out
     assert verb(world, settings={"verbose": True}).out.count('"N') == NUMBER  # type: ignore[operator]
     assert len(world.plans(json=True).document["unmanaged"]) == NUMBER
+
+
+def test_ten_are_named_that_are_adopted_or_brought_back(world: World) -> None:
+    large(world)
+    more = "and 15 more of 25; --verbose or --format json lists them\n"
+    wanted, verbose = Wanted(everything=True), {"verbose": True}
+    every = world.ran(adopt, wanted, EVERYTHING, diff=True, settings=verbose).out
+    assert every.count("\n+ import_configs.") == NUMBER
+    out = world.ran(adopt, wanted, EVERYTHING).out
+    assert (out.count("+ import_configs."), more in out) == (10, True)
+    for id in range(1, NUMBER + 1):
+        world.change(id, SurveySettings={"SurveyId": 4711, "InvitationDelayInDays": 2})
+    assert len(world.ran(adopt_update, EVERYTHING, diff=True, json=True).document["fields"]) == NUMBER
+    out = world.ran(adopt_update, EVERYTHING).out
+    assert (out.count("~ import_configs."), more in out) == (10, True)
 
 
 def test_a_plan_names_what_is_unchanged_and_ten_of_many(world: World) -> None:
