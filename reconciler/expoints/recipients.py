@@ -146,7 +146,7 @@ class SeedStatus(Struct, frozen=True):
     counted: int  # how many they have as far as the tenant shows them
     by_status: Mapping[str, int]  # the tenant's own name of a status → how many have it; none that is empty
     faults: int | None  # how many have one of the `fault_statuses`; `None` where none are declared
-    unknown: tuple[str, ...] = ()  # those of the seed's `fault_statuses` that the tenant does not have
+    unknown: Mapping[str, str] = {}  # each of the `fault_statuses` that the tenant does not have → a hint
 
     @property
     def missing(self) -> int:

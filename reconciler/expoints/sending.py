@@ -12,6 +12,7 @@ from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from msgspec import Struct
 from msgspec.structs import replace
 
+from reconciler.config.names import meant
 from reconciler.engine.kind import Json
 from reconciler.errors import (
     Abandoned,
@@ -75,7 +76,9 @@ def _status_of(
         counted=counted,
         by_status=+by_status,
         faults=faults if seed.fault_statuses else None,
-        unknown=tuple(str(status) for status in seed.fault_statuses if status not in known),
+        unknown={
+            str(one): meant(str(one), names.values()) for one in seed.fault_statuses if one not in known
+        },
     )
 
 

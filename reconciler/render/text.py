@@ -530,7 +530,10 @@ def _counts(status: SeedStatus) -> str:
         f"{status.missing} not visible yet, unverified" if status.missing else "",
         f"{status.unplaced} in no status, unverified" if status.unplaced else "",
         faults,
-        f"unverified: there is no status {harmless(', '.join(status.unknown))}" if status.unknown else "",
+        *(
+            f"unverified: there is no status {harmless(f'{one}; {hint}')}"
+            for one, hint in status.unknown.items()
+        ),
     ]
     return "; ".join(part for part in parts if part)
 

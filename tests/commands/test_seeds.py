@@ -79,6 +79,22 @@ def test_a_declared_fault_status_is_an_error(world: SeedWorld) -> None:
     assert (run.exit, run.document["statuses"][0]["faults"]) == (Exit.ERROR, 1)
 
 
+def test_a_fault_status_that_the_tenant_does_not_have_is_told_with_what_is_near(world: SeedWorld) -> None:
+    world.declare(JOHN, fault_statuses=["Falt", "opted  out", "Nothing", 99, 40])
+    told = [note for note in world.apply().document["sent"][0]["notes"] if "on the tenant" in note]
+    out = world.ran(seeds_status, EVERYTHING).out
+    assert told == []
+    for said in (
+        "there is no status Falt; write Fault",
+        r'there is no status opted  out; write "Opted out", not "opted \x20out"',
+        "there is no status Nothing; known: Fault, Finished, Initial",
+        "there is no status 99; known: Fault",
+    ):
+        assert said in out
+    document = world.ran(seeds_status, EVERYTHING, json=True).document["statuses"][0]
+    assert document["unknown_fault_statuses"] == ["Falt", "opted  out", "Nothing", "99"]
+
+
 def test_a_seed_by_hand_is_sent_by_its_verb_only_which_asks_and_again_on_purpose(world: SeedWorld) -> None:
     world.declare(JOHN, JANE, send="by_hand")
     world.apply()
