@@ -14,6 +14,7 @@ import posixpath
 import re
 import shutil
 import signal
+import sys
 import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
@@ -688,6 +689,9 @@ def _end(process: subprocess.Popen[bytes], late: threading.Event | None = None) 
     """End a command with everything that it has started; say so where it was too late."""
     if late is not None:
         late.set()
+    if sys.platform == "win32":
+        process.kill()
+        return
     try:
         os.killpg(process.pid, signal.SIGKILL)
     except ProcessLookupError:

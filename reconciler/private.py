@@ -9,6 +9,7 @@ from __future__ import annotations
 import errno
 import os
 import stat
+import sys
 from pathlib import Path
 
 from reconciler.errors import Refused
@@ -30,7 +31,7 @@ def private_folder(path: Path, *, make: bool) -> bool:
             pass
         else:
             sync_folder(path.parent)
-    if not hasattr(os, "geteuid"):  # a system without owners and modes
+    if sys.platform == "win32":  # it has neither owners nor modes of this kind
         return path.is_dir()
     try:
         opened = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)
@@ -76,7 +77,7 @@ def private_database(path: Path) -> tuple[int, int] | None:
         identity = facts.st_dev, facts.st_ino
         if not stat.S_ISREG(facts.st_mode):
             raise Refused(_is_something_else(file, facts, "file"))
-        if not hasattr(os, "geteuid"):
+        if sys.platform == "win32":
             continue
         _check_owner(file, facts)
         if facts.st_nlink > 1:
@@ -95,6 +96,8 @@ def private_database(path: Path) -> tuple[int, int] | None:
 
 def sync_folder(folder: Path) -> None:
     """Return once a power cut can no longer take away what was made in the folder."""
+    if sys.platform == "win32":  # a folder cannot be opened there, and its entries are journaled
+        return
     opened = os.open(folder, os.O_RDONLY)
     try:
         os.fsync(opened)
@@ -103,6 +106,8 @@ def sync_folder(folder: Path) -> None:
 
 
 def _check_owner(path: Path, facts: os.stat_result) -> None:
+    if sys.platform == "win32":
+        return
     me = os.geteuid()
     if facts.st_uid != me:
         raise Refused(

@@ -7,6 +7,7 @@ import platform
 import re
 import secrets
 import subprocess
+import sys
 from pathlib import Path
 
 from reconciler.journal.entries import Process, Run
@@ -70,6 +71,8 @@ def started(pid: int) -> str | None:
 
     `_GONE` for one that is not there or can do nothing further, `None` where that is unknown.
     """
+    if sys.platform == "win32":  # to ask by a signal would interrupt it there
+        return None
     try:
         os.kill(pid, 0)  # signal 0 only asks
     except (ProcessLookupError, OverflowError):
