@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from functools import partial
 from typing import Annotated, get_args
 
@@ -16,12 +16,11 @@ from msgspec.structs import replace
 from pydantic import AfterValidator, BaseModel, Field
 
 from reconciler.config.resources import ApiFields, Finding, Named, Section
-from reconciler.config.validation import NOT_BLANK, pattern_of, shape
+from reconciler.config.validation import INT32_MAX, NOT_BLANK, Id, passing, pattern_of, shape
 from reconciler.engine.kind import Declared, Json, Kind, Member, Policy, Reference, Rows
 from reconciler.engine.kind import Field as Leaf
 from reconciler.problems import Severity
 
-INT32_MAX = 2**31 - 1
 BYTE_MAX = 255
 
 _TIME = r"([01]\d|2[0-3]):[0-5]\d(:[0-5]\d)?"
@@ -37,60 +36,44 @@ LANGUAGES = (
     "ur uz ve vi vo wa wo xh yi yo za zh zu"
 )
 _LANGUAGE = f"(?:{LANGUAGES.replace(' ', '|')})(?:[-_][A-Za-z0-9]+)*"
+_ESCAPE = re.compile(r"\\(?:[xu]?[0-9A-Fa-f]+|.)")
 _LANGUAGE_NAMES = {
-    "nl": ("nederlands", "dutch", "vlaams", "flemish", "nld", "dut"),
-    "en": ("english", "engels", "eng"),
-    "fr": ("français", "french", "frans", "fra", "fre"),
-    "de": ("deutsch", "german", "duits", "deu", "ger"),
+    **dict.fromkeys(("nederlands", "dutch", "vlaams", "flemish", "nld", "dut"), "nl"),
+    **dict.fromkeys(("english", "engels", "eng"), "en"),
+    **dict.fromkeys(("français", "french", "frans", "fra", "fre"), "fr"),
+    **dict.fromkeys(("deutsch", "german", "duits", "deu", "ger"), "de"),
 }
 _DELIMITER_NAMES = {
-    ";": ("semicolon", "puntkomma"),
-    ",": ("comma", "komma"),
-    r"\t": ("tab", "tabulator"),
-    "|": ("pipe", "bar"),
-    ":": ("colon",),
-    r"\n": ("newline", "lf", "linefeed"),
-    r"\r\n": ("crlf",),
-    r"\r": ("cr",),
+    "semicolon": ";",
+    "puntkomma": ";",
+    "comma": ",",
+    "komma": ",",
+    "tab": r"\t",
+    "tabulator": r"\t",
+    "pipe": "|",
+    "bar": "|",
+    "colon": ":",
+    "newline": r"\n",
+    "lf": r"\n",
+    "linefeed": r"\n",
+    "crlf": r"\r\n",
+    "cr": r"\r",
 }
 
 
-def _checked(pattern: str, message: str | Callable[[str], str]) -> AfterValidator:
+def _checked(pattern: str, hint: str | Callable[[str], str]) -> AfterValidator:
     """Return what refuses a text that the pattern does not match from end to end."""
-    form = re.compile(pattern, re.DOTALL)
-
-    def checked(value: str) -> str:
-        if not form.fullmatch(value):
-            raise ValueError(message if isinstance(message, str) else message(value))
-        return value
-
-    return AfterValidator(checked)
-
-
-_ESCAPE = re.compile(r"\\(?:[xu]?[0-9A-Fa-f]+|.)")
-
-
-def _named(value: str, names: Mapping[str, Sequence[str]]) -> str | None:
-    """Return what a word is a name of."""
-    return next((code for code, words in names.items() if value.strip().lower() in words), None)
+    return passing(re.compile(pattern, re.DOTALL).fullmatch, "invalid-value", "this cannot be", hint)
 
 
 # Parts of a date as strftime, other programs and other languages write them → in the vendor's letters.
-_DATE_PARTS = (
-    ("%-?[de]", "dd"),
-    ("%-?m", "MM"),
-    ("%Y", "yyyy"),
-    ("%y", "yy"),
-    ("[DTt]", "d"),
-    ("m", "M"),
-    ("[YJj]", "y"),
-)
+_DATE_PARTS = {"%-?[de]": "dd", "%-?m": "MM", "%Y": "yyyy", "%y": "yy", "[DTt]": "d", "m": "M", "[YJj]": "y"}
 
 
 def _date_hint(value: str) -> str:
     """Return what to write instead of a date format: the same in the vendor's letters, where it is one."""
     meant = value.strip()
-    for part, letters in _DATE_PARTS:
+    for part, letters in _DATE_PARTS.items():
         meant = re.sub(part, letters, meant)
     form = meant if len(meant) <= 10 and {*"yMd"} <= {*meant} and re.fullmatch(_DATE_FORMAT, meant) else ""
     rule = "a date format is made of y, M, d and what stands between them (the case matters)"
@@ -100,12 +83,11 @@ def _date_hint(value: str) -> str:
 def _language_hint(value: str) -> str:
     """Return what to write instead of what is no code of a language."""
     code = value.strip().lower()
-    code = _named(code, _LANGUAGE_NAMES) or re.split("[-_]", code)[0]
+    code = _LANGUAGE_NAMES.get(code) or re.split("[-_]", code)[0]
     rule = "a language is its ISO 639-1 code, two small letters"
     return f'{rule}: write "{code}"' if code in LANGUAGES.split() else f'{rule}, like "nl" or "en"'
 
 
-Id = Annotated[int, Field(ge=1, le=INT32_MAX)]
 Days = Annotated[int, Field(ge=0, le=INT32_MAX)]
 TimeOfDay = Annotated[
     str,
@@ -391,7 +373,7 @@ def _doubtful_words(values: Mapping[str, Json | Reference]) -> Iterator[Finding]
     for path in ("field_delimiter", "row_delimiter"):
         value = values.get(path)
         if isinstance(value, str) and re.search(r"[^\W_]", _ESCAPE.sub("", value)):
-            character = _named(value, _DELIMITER_NAMES)
+            character = _DELIMITER_NAMES.get(value.strip().lower())
             message = f"{value} stands for itself, so a file would have to hold that text"
             hint = f"write '{character}'" if character else "write the characters themselves, like ';'"
             yield warning("delimiter-in-words", path, message, hint)

@@ -9,8 +9,8 @@ from msgspec import Struct
 from reconciler.config.discovery import TARGETS
 from reconciler.config.edits import REMOVE, Edits, Put
 from reconciler.config.edits import Path as KeyPath
-from reconciler.config.file_edits import UNWRITABLE, ResourceEditor, fits, with_meaning
-from reconciler.config.names import LINE_BREAK, LONGEST_NAME, visible
+from reconciler.config.file_edits import ResourceEditor, fits, with_meaning
+from reconciler.config.names import LINE_BREAK, LONGEST_NAME, UNWRITABLE, visible
 from reconciler.config.resources import Decisions, Named, Section
 from reconciler.engine.body import compared, value_at, written
 from reconciler.engine.classify import AccountProfile

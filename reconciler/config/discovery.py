@@ -16,7 +16,7 @@ from msgspec import field
 
 from reconciler.config.names import instead, visible
 from reconciler.config.nodes import Document, unread
-from reconciler.config.yaml import LARGEST_FILE, STAND_INS, Refusal, Unreadable, read, stands_in
+from reconciler.config.yaml import LARGEST_FILE, Refusal, Unreadable, check_is_file, read
 from reconciler.errors import UsageError
 from reconciler.problems import Place, Problem, Redacted, folded
 
@@ -202,8 +202,7 @@ class WorkspaceFiles(Redacted, frozen=True, eq=False):
         if len(content) > LARGEST_FILE:
             message = f"the file is larger than {LARGEST_FILE // 1_000_000} MB"
             raise Unreadable(Refusal("file-too-large", message, "use a smaller one"))
-        if content.startswith(STAND_INS):
-            raise stands_in(content)
+        check_is_file(content)
         if sum(map(len, self._read.values())) + len(content) > MOST_BYTES:
             message = f"with this one, the files are larger than {MOST_BYTES // 1_000_000} MB together"
             raise Unreadable(Refusal("file-too-large", message, "use fewer or smaller ones"))

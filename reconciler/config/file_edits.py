@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-import re
 import stat
 import tempfile
 from collections.abc import Collection, Iterator, Sequence
@@ -21,7 +20,7 @@ from reconciler.config.discovery import PRESETS, TARGETS, leads_outside, shown, 
 from reconciler.config.edits import Edits, Put, Ranks, edit
 from reconciler.config.edits import Path as KeyPath
 from reconciler.config.layout import comment_at, nodes_of, quote_of
-from reconciler.config.names import CONTROL, visible
+from reconciler.config.names import UNWRITABLE, visible
 from reconciler.config.nodes import Node, Scalar
 from reconciler.config.resources import Controls, Resource, Section, field_paths
 from reconciler.config.schema import SCHEMA_FILE
@@ -229,9 +228,6 @@ class Assignment(Struct, frozen=True):
         if node is None or isinstance(node.value, str):
             return self.text
         return self.text if any(issubclass(one, str) for one in _types(annotation)) else node.value
-
-
-UNWRITABLE = re.compile(f"{CONTROL.pattern}|[\ud800-\udfff]")
 
 
 def split_assignment(text: str, targets: Collection[str] = (), target: str = "") -> Assignment:

@@ -11,6 +11,9 @@ from reconciler.problems import ALIKE, lookalikes, told_apart
 CONTROL = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x84\x86-\x9f\u202a-\u202e\u2066-\u2069\ufffe\uffff]")
 """Characters that cannot be seen and change what is seen: terminal escapes, reversed writing."""
 
+UNWRITABLE = re.compile(f"{CONTROL.pattern}|[\ud800-\udfff]")
+"""The same, and half characters: what no file can hold."""
+
 UNSEEN = re.compile(
     "[\x85\xa0\xad\u034f\u061c\u115f\u1160\u1680\u17b4\u17b5\u2000-\u200b\u200e\u200f\u2028\u2029\u202f\u205f-\u2065"
     "\u206a-\u206f\u2800\u3164\ufeff\uffa0\ufff0-\ufffb\U0001bca0-\U0001bca3\U0001d173-\U0001d17a"
@@ -24,11 +27,8 @@ between letters that are not Latin: joiners, selectors, the ideographic blank.""
 LINE_BREAK = re.compile("[\t\n\r\x85\u2028\u2029]")
 """Characters that a name cannot hold beside those: it stands on one line."""
 
-BLANKS = (
-    "".join(
-        map(chr, (*range(0x9, 0xE), *range(0x1C, 0x21), 0x85, 0xA0, 0xAD, 0x1680, *range(0x2000, 0x2010)))
-    )
-    + "\u2028\u2029\u202f\u205f\u2060\u3000\ufeff"
+BLANKS = "\t\n\v\f\r\x1c\x1d\x1e\x1f \x85\xa0\xad\u1680\u2028\u2029\u202f\u205f\u2060\u3000\ufeff" + "".join(
+    map(chr, range(0x2000, 0x2010))
 )
 """Every blank, and what cannot be seen: around a text these mean nothing."""
 

@@ -17,6 +17,7 @@ from pydantic.alias_generators import to_pascal
 from reconciler.config.names import LINE_BREAK, LONGEST_NAME, meant, visible
 from reconciler.config.nodes import Node
 from reconciler.config.validation import (
+    Id,
     Reason,
     Report,
     Vocabulary,
@@ -130,7 +131,7 @@ class Acceptance(Written):
         PlainValidator(_day),
         WithJsonSchema({"type": "string", "pattern": pattern_of(_DAY), "examples": ["2026-12-31"]}),
     ] = Field(description="The last day on which it counts, in the workspace's time zone.")
-    reason: Reason = Field(max_length=LONGEST_NAME, description="Why; plans show it.")
+    reason: Reason = Field(description="Why; plans show it.")
 
 
 class Controls(Written):
@@ -146,9 +147,7 @@ class Controls(Written):
     undeclared: Annotated[Policy, Field(strict=False)] | None = Field(
         None, description="What happens to every other field that is not declared."
     )
-    id: Annotated[int, Field(ge=1, le=2**31 - 1)] | None = Field(
-        None, description="The live id, which counts for one target."
-    )
+    id: Id | None = Field(None, description="The live id, which counts for one target.")
     absent: bool | None = Field(None, description="true deletes what is live, within limits.deletes.")
     hidden: bool | None = Field(None, description="true for what was hidden on purpose, for good.")
     preset: str | None = Field(None, description="The name of a preset that says what is not said here.")

@@ -26,11 +26,11 @@ from pydantic import BaseModel
 
 from reconciler.config import nodes
 from reconciler.config.discovery import shown
-from reconciler.config.names import BLANKS, CONTROL, meant, snake, visible
+from reconciler.config.names import BLANKS, UNWRITABLE, meant, snake, visible
 from reconciler.config.nodes import Node, Scalar, Source
 from reconciler.config.resources import Controls, Finding, blocks_of
 from reconciler.config.validation import MOST_PROBLEMS, Model, Report, Vocabulary, kind_of, paths, validated
-from reconciler.config.yaml import CONFLICT, DEEPEST, Refusal, Unreadable, unmerged, unseen
+from reconciler.config.yaml import DEEPEST, Refusal, Unreadable, check_is_text, unseen
 from reconciler.engine.kind import Json
 from reconciler.problems import Place, Problem, Redacted, Severity
 
@@ -353,7 +353,7 @@ DELIMITERS = (",", ";", "\t")  # what may stand between the cells of a CSV file
 ESCAPE = "data."  # a header that begins so is the name of a column of data, whatever follows: `data.email`
 
 _Section: TypeAlias = SeedSection[Any, Any, Any]
-_Refuse: TypeAlias = Callable[[Refusal, int, int], None]  # takes why something is not read, and where
+_Tell: TypeAlias = Callable[..., None]  # takes code, message and hint, and where: a line, perhaps a column
 
 _MARKS = (
     *((codecs.BOM_UTF32_LE, "utf-32"), (codecs.BOM_UTF32_BE, "utf-32")),  # which begins like the next one
@@ -371,32 +371,25 @@ def read_rows(content: bytes, file: str, section: _Section, report: Report, key:
     What is wrong goes to the report, under `key`, and repeats no value.
     """
 
-    def refuse(refusal: Refusal, line: int, column: int = 1) -> None:
-        code, message, hint = refusal
-        report.error(code, Place(file, line, column), key, message, hint)
-
-    def read_as(header: str, name: str, line: int, column: int) -> None:
-        place, message = Place(file, line, column), f"{visible(header)} is read as {name}"
-        report.add(Problem("csv-header-word", place, key, message, f"write {name}", Severity.WARNING))
+    def tell(
+        code: str, message: str, hint: str, line: int, column: int = 1, severity: Severity = Severity.ERROR
+    ) -> None:
+        report.add(Problem(code, Place(file, line, column), key, message, hint, severity))
 
     try:
         text = _decoded(content)
-        if found := CONTROL.search(text):
-            raise Unreadable(unseen(found.group()), text.count("\n", 0, found.start()) + 1)
-        if found := CONFLICT.search(text):
-            raise unmerged(text, found.start())
+        check_is_text(text)
         if file.lower().endswith(LINES):
-            yield from _lines(text, file, refuse)
+            yield from _lines(text, file, tell)
         else:
-            yield from _table(text, file, section, refuse, read_as)
+            yield from _table(text, file, section, tell)
     except UnicodeDecodeError as error:
         message = f"the file is not {error.encoding.upper()} from here on"
         if error.encoding == "utf-8":
             message += "; it may be Windows-1252 or latin-1, which nothing tells apart surely"
-        refusal = Refusal("not-utf-8", message, _SAVE_AS_UTF_8)
-        refuse(refusal, content.count(b"\n", 0, error.start) + 1)
+        tell("not-utf-8", message, _SAVE_AS_UTF_8, content.count(b"\n", 0, error.start) + 1)
     except Unreadable as unreadable:
-        refuse(unreadable.refusal, unreadable.line)
+        tell(*unreadable.refusal, unreadable.line)
 
 
 def _decoded(content: bytes) -> str:
@@ -411,20 +404,18 @@ def _decoded(content: bytes) -> str:
 _SEPARATOR = re.compile(r'"?sep=([^\w\s"]|\t)"?[,;\t]*(?:\r\n?|\n|$)', re.IGNORECASE)
 
 
-def _table(
-    text: str, file: str, section: _Section, refuse: _Refuse, read_as: Callable[..., None]
-) -> Iterator[Node]:
+def _table(text: str, file: str, section: _Section, tell: _Tell) -> Iterator[Node]:
     delimiters: tuple[str, ...] = DELIMITERS
     if said := _SEPARATOR.match(text):  # it tells Excel the delimiter, and is no row
         text, delimiters = "\n" + text[said.end() :], (said[1], *DELIMITERS)
-    records, line, headers = _headed(text, delimiters, section, read_as)
+    records, line, headers = _headed(text, delimiters, section, tell)
     if len(headers) > MOST_COLUMNS:
         message = f"{len(headers):,} columns are too many"
         raise Unreadable(Refusal("csv-header", message, f"use at most {MOST_COLUMNS:,}"), line)
     columns = [("", one) if one in section.cells else ("data", one.removeprefix(ESCAPE)) for one in headers]
     wrong = [*_wrong_headers(headers, Counter(columns), section)]
     for column, message, hint in wrong:
-        refuse(Refusal("csv-header", message, hint), line, column)
+        tell("csv-header", message, hint, line, column)
     named = max(column for column, header in enumerate(headers, start=1) if header)
     of_data = {name: at for at, (group, name) in enumerate(columns, start=1) if group and name}
     misfits, unnamed = dict[int, int](), dict[int, list[int]]()  # line → cells, column → lines
@@ -441,11 +432,11 @@ def _table(
             misfits[number] = len(cells)
     for column, lines in unnamed.items():
         message = f"this column has no header, and values{_lines_of(lines) or f' in line {lines[0]}'}"
-        refuse(Refusal("csv-header", message, "give it a header, or empty the column"), line, column)
+        tell("csv-header", message, "give it a header, or empty the column", line, column)
     for number in [*misfits][:1]:
         message = f"this row has {misfits[number]} cells, the first line has {len(headers)}"
         hint = "add or remove cells; a cell that holds a delimiter is written in quotes"
-        refuse(Refusal("csv-row", f"{message}{_lines_of([*misfits])}", hint), number, 1)
+        tell("csv-row", f"{message}{_lines_of([*misfits])}", hint, number)
 
 
 def _row(
@@ -482,7 +473,7 @@ def _read_cell(cell: str, kind: type) -> Json:
 
 
 def _headed(
-    text: str, delimiters: Sequence[str], section: _Section, read_as: Callable[..., None]
+    text: str, delimiters: Sequence[str], section: _Section, tell: _Tell
 ) -> tuple[Iterator[tuple[int, list[str]]], int, list[str]]:
     """Return the records of a table behind its headers, with these and their line.
 
@@ -496,7 +487,9 @@ def _headed(
             words = [_word(header) in section.words for header in headers]
             if is_word and words.count(True) == 1:
                 at = words.index(True)
-                read_as(headers[at], section.identity, line, at + 1)
+                message = f"{visible(headers[at])} is read as {section.identity}"
+                hint = f"write {section.identity}"
+                tell("csv-header-word", message, hint, line, at + 1, Severity.WARNING)
                 headers[at] = section.identity
             if section.identity in headers or (is_word and any(words)):
                 return records, line, headers
@@ -559,13 +552,13 @@ def _records(text: str, delimiter: str) -> Iterator[tuple[int, list[str]]]:
 _ONE_OBJECT = 'write one object a line: {"email": …, "data": {…}}'
 
 
-def _lines(text: str, file: str, refuse: _Refuse) -> Iterator[Node]:
+def _lines(text: str, file: str, tell: _Tell) -> Iterator[Node]:
     for number, line in enumerate(text.replace("\r\n", "\n").replace("\r", "\n").split("\n"), start=1):
         try:
             if line.strip():
                 yield _node(_object(line), Source(file, row=number), DEEPEST)
         except Unreadable as unreadable:
-            refuse(unreadable.refusal, number, 1)
+            tell(*unreadable.refusal, number)
 
 
 def _object(line: str) -> dict[str, Any]:
@@ -595,9 +588,6 @@ def _no_number(_: str) -> NoReturn:
     raise ValueError("NaN and Infinity are not JSON")
 
 
-_UNSEEN = re.compile(f"{CONTROL.pattern}|[\ud800-\udfff]")
-
-
 def _node(value: Any, row: Source, deepest: int) -> Node:
     """Return the node of a value of JSON; everything in it has one place."""
     if not deepest:
@@ -609,7 +599,7 @@ def _node(value: Any, row: Source, deepest: int) -> Node:
         return nodes.Sequence(row, values, 1, 1, 1, children=items, size=1 + sum(item.size for item in items))
     # The line itself holds none, but an escape can make one, or half of a character.
     for text in value if isinstance(value, dict) else [value]:
-        if isinstance(text, str) and (found := _UNSEEN.search(text)):
+        if isinstance(text, str) and (found := UNWRITABLE.search(text)):
             raise Unreadable(unseen(found.group()))
     if isinstance(value, dict):
         return _mapping(row, {name: _node(inner, row, deepest - 1) for name, inner in value.items()})

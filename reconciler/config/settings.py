@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import timedelta
+from functools import partial
 from pathlib import Path, PurePosixPath
 from typing import Annotated, Any, ClassVar, Self
 from urllib.parse import SplitResult, unquote, urlsplit
@@ -31,9 +32,10 @@ from pydantic_core import CoreSchema, PydanticCustomError
 
 from reconciler.access import ALLOWED_ENV, MOUNTED_SECRETS, SECRETS_DIR, Access, is_loopback, owner_of
 from reconciler.config.discovery import content_of
-from reconciler.config.names import LONGEST_NAME, meant, visible
+from reconciler.config.names import meant, visible
 from reconciler.config.validation import (
     NOT_BLANK,
+    Id,
     Reason,
     Schema,
     Written,
@@ -108,9 +110,8 @@ class Secret(Written):
         if not value:
             raise UsageError(f"{self._whence()} is missing or empty; it must hold what the target needs")
         unseen = next((char for char in value if not char.isprintable()), "")
-        foreign = (
-            not self.of_journal and not value.isascii()
-        )  # of an address the driver knows every character
+        # Of an address the driver knows every character.
+        foreign = not self.of_journal and not value.isascii()
         wrong = {
             "more than any key is long": len(value) > LARGEST_SECRET,
             "more than one line": "\n" in value or "\r" in value,
@@ -129,14 +130,12 @@ class Secret(Written):
             real = path.resolve(strict=True)
             if objection := _objection(path, real, access):
                 raise Refused(f"{self._whence()} {objection}")
-            text = content_of(real, LARGEST_SECRET + 3).decode(
-                "utf-8"
-            )  # with a line break, and one byte more
+            # With a line break, and one byte more.
+            return content_of(real, LARGEST_SECRET + 3).decode("utf-8")
         except (OSError, ValueError, RuntimeError) as error:
             why = getattr(error, "strerror", None) or "it is no plain file of text"
             where = "" if Path(self.file or "").is_absolute() else "; its path counts from the workspace"
             raise UsageError(f"{self._whence()} cannot be read: {why}{where}") from error
-        return text
 
     def _whence(self) -> str:
         if self.env is not None:
@@ -373,7 +372,6 @@ def _check_variables(api: str, other: str, *references: Secret | None) -> None:
             raise refusal("foreign-variable", whose, hint)
 
 
-Id = Annotated[int, Field(ge=1, le=2**31 - 1)]
 Count = Annotated[int, Field(ge=0)]
 Rate = Annotated[int, Field(ge=1)]
 Text = Annotated[str, Field(min_length=1, max_length=1000)]
@@ -434,10 +432,12 @@ Recipients = Annotated[tuple[Recipient, ...], Field(max_length=200), AsTuple]
 PhoneNumbers = Annotated[tuple[PhoneNumber, ...], Field(max_length=200), AsTuple]
 
 
-def _warning_code(code: str) -> str:
-    if code not in WARNINGS:
-        raise refusal("unknown-warning", "there is no such warning", meant(code, WARNINGS))
-    return code
+WarningCode = Annotated[
+    str,
+    passing(
+        WARNINGS.__contains__, "unknown-warning", "there is no such warning", partial(meant, known=WARNINGS)
+    ),
+]
 
 
 class Settings(Written):
@@ -452,9 +452,7 @@ class Settings(Written):
         DEFAULT_ZONE, description="In which dates and times of seeds are meant, like Europe/Amsterdam."
     )
     ignore_warnings: Annotated[
-        dict[
-            Annotated[str, AfterValidator(_warning_code)], Annotated[Reason, Field(max_length=LONGEST_NAME)]
-        ],
+        dict[WarningCode, Reason],
         WithJsonSchema(
             {
                 "type": "object",

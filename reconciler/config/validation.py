@@ -11,7 +11,7 @@ from msgspec import Struct, field
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 from pydantic_core import ErrorDetails, PydanticCustomError
 
-from reconciler.config.names import CONTROL, LINE_BREAK, listed, nearest, snake, visible
+from reconciler.config.names import CONTROL, LINE_BREAK, LONGEST_NAME, listed, nearest, snake, visible
 from reconciler.config.nodes import Document, Node
 from reconciler.config.yaml import Refusal, quoted
 from reconciler.errors import FilesInvalid
@@ -24,6 +24,7 @@ Model = TypeVar("Model", bound=BaseModel)
 Schema: TypeAlias = dict[str, Any]  # a JSON Schema, or a part of one
 
 DIALECT = "https://json-schema.org/draft/2020-12/schema"  # what every schema of ours is written in
+INT32_MAX = 2**31 - 1  # of the numbers of both APIs
 NOT_BLANK = r"\S"  # the pattern of a text in which something can be seen
 
 
@@ -104,12 +105,14 @@ def refusal(code: str, message: str, hint: str = "") -> PydanticCustomError:
     return PydanticCustomError(code, "{message}", {"message": message, "hint": hint})
 
 
-def passing(test: Callable[[Any], object], code: str, message: str, hint: str = "") -> AfterValidator:
-    """Return a validator that refuses a value that does not pass a test, without repeating it."""
+def passing(
+    test: Callable[[Any], object], code: str, message: str, hint: str | Callable[[Any], str] = ""
+) -> AfterValidator:
+    """Return a validator that refuses a value that does not pass a test; only a `hint` may repeat it."""
 
     def check(value: Any) -> Any:
         if not test(value):
-            raise refusal(code, message, hint)
+            raise refusal(code, message, hint if isinstance(hint, str) else hint(value))
         return value
 
     return AfterValidator(check)
@@ -131,7 +134,10 @@ def shape(**keywords: Any) -> Any:
     return Field(json_schema_extra=keywords)
 
 
-Reason: TypeAlias = Annotated[str, AfterValidator(_reason), shape(pattern=NOT_BLANK)]
+Id: TypeAlias = Annotated[int, Field(ge=1, le=INT32_MAX)]
+Reason: TypeAlias = Annotated[
+    str, Field(max_length=LONGEST_NAME), AfterValidator(_reason), shape(pattern=NOT_BLANK)
+]
 """Why something is as it is, on one line."""
 
 

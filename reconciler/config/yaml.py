@@ -81,16 +81,12 @@ def read(content: bytes, file: str) -> Document:
         if len(content) > LARGEST_FILE:
             message = f"the file is larger than {LARGEST_FILE // 1_000_000} MB"
             raise Unreadable(Refusal("file-too-large", message, "split it; a workspace may have many files"))
-        if content.startswith(STAND_INS):
-            raise stands_in(content)
+        check_is_file(content)
         content = content.removeprefix(BOM_UTF8)
         if content.startswith((BOM_UTF16_LE, BOM_UTF16_BE)) or b"\0" in content[:2]:
             raise Unreadable(Refusal("yaml-encoding", "the file is UTF-16", "save it as UTF-8"))
         text = content.decode()
-        if found := CONTROL.search(text):
-            raise _unreadable(unseen(found.group()), text[: found.start()])
-        if found := CONFLICT.search(text):
-            raise unmerged(text, found.start())
+        check_is_text(text)
         composer = _Composer(Source(file, text), problems)
         return composer.compose(iter(CParser(text).get_event, None))
     except UnicodeDecodeError as error:
@@ -115,14 +111,14 @@ _STAND_INS = {
     b"/annex/objects/": ("a git-annex pointer", "git annex get"),
     b"\0GITCRYPT\0": ("what git-crypt has encrypted", "git-crypt unlock"),
 }
-STAND_INS = tuple(_STAND_INS)  # how that begins which git can have in place of a file
+"""How that begins which git can have in place of a file, what it is, and what gets the file itself."""
 
 
-def stands_in(content: bytes) -> Unreadable:
-    """Return why such a file is not read, with what gets the file itself."""
-    what, command = next(_STAND_INS[beginning] for beginning in STAND_INS if content.startswith(beginning))
-    message = f"this is {what}, not the file itself"
-    return Unreadable(Refusal("not-the-file", message, f"get the file itself: {command}"))
+def check_is_file(content: bytes) -> None:
+    """Check that this is a file itself. Errors: `Unreadable` for what git can have in its place."""
+    for what, command in (said for beginning, said in _STAND_INS.items() if content.startswith(beginning)):
+        hint = f"get the file itself: {command}"
+        raise Unreadable(Refusal("not-the-file", f"this is {what}, not the file itself", hint))
 
 
 _COMMENT = re.compile(r"[ \t]+#")
@@ -149,14 +145,17 @@ def unseen(character: str) -> Refusal:
     return Refusal("unseen-character", f"the character {shown} cannot be seen", hint)
 
 
-CONFLICT = re.compile(r"^(?:<{7}|\|{7}|={7}|>{7})(?=\s|$)", re.MULTILINE)  # a line that git left
+_CONFLICT = re.compile(r"^(?:<{7}|\|{7}|={7}|>{7})(?=\s|$)", re.MULTILINE)  # a line that git left
 
 
-def unmerged(text: str, at: int) -> Unreadable:
-    """Return why a text with a conflict of git is not read."""
-    message = "this is a conflict marker of git: two versions of these lines were not merged"
-    hint = "keep what is meant, and remove the lines that begin with <<<<<<<, ======= and >>>>>>>"
-    return _unreadable(Refusal("conflict-markers", message, hint), text[:at])
+def check_is_text(text: str) -> None:
+    """Check that a text holds no control character and no conflict of git. Errors: `Unreadable`."""
+    if found := CONTROL.search(text):
+        raise _unreadable(unseen(found.group()), text[: found.start()])
+    if found := _CONFLICT.search(text):
+        message = "this is a conflict marker of git: two versions of these lines were not merged"
+        hint = "keep what is meant, and remove the lines that begin with <<<<<<<, ======= and >>>>>>>"
+        raise _unreadable(Refusal("conflict-markers", message, hint), text[: found.start()])
 
 
 _IN_QUOTES = r"""(?<![^\s,\[{:])(?:"(?:[^"\\]|\\.)*"|'[^']*')|(?<!\S)#[^\r\n]*"""  # and comments

@@ -39,7 +39,9 @@ from reconciler.config.resources import ApiFields, Finding
 from reconciler.config.seeds import DeclaredCustomer, DeclaredSeed, SeedSection
 from reconciler.config.settings import Guardrails, Target
 from reconciler.config.validation import (
+    INT32_MAX,
     NOT_BLANK,
+    Id,
     Schema,
     kind_of,
     passing,
@@ -73,7 +75,6 @@ from reconciler.expoints.seed import (
 )
 from reconciler.problems import Place, Severity
 
-INT32_MAX = 2**31 - 1
 _ANY_TIME = datetime(2001, 1, 1, tzinfo=UTC)  # what is not relative is the same whenever a run starts
 
 
@@ -177,7 +178,6 @@ TimeOfDay: TypeAlias = Annotated[
 ]
 Answered: TypeAlias = Annotated[Private, AfterValidator(_answered), shape(pattern=pattern_of(DATE_FORM))]
 Int: TypeAlias = Annotated[int, Field(ge=-INT32_MAX, le=INT32_MAX)]
-Id: TypeAlias = Annotated[int, Field(ge=1, le=INT32_MAX)]
 TypeOfBatch: TypeAlias = Annotated[
     Literal["0", "1", "email", "portal"],
     BeforeValidator(_type_of_batch, Literal["0", "1", "email", "portal", 0, 1]),
