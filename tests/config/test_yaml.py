@@ -206,16 +206,9 @@ def test_what_cannot_be_seen_is_no_value(
 
 
 def test_what_is_seen_or_stands_in_quotes_is_text() -> None:
-    texts = [
-        "می\u200cخواهم",
-        "👨\u200d👩\u200d👧",
-        "❤\ufe0f",
-        "1\ufe0f\u20e3",
-        "\U0001f3f4\U000e0067\U000e0062\U000e0065\U000e006e\U000e0067\U000e007f",
-        "葛\U000e0100城\u3000日本",
-        "’s-Hertogenbosch",
-        "“Foo” en “Bar”",
-    ]
+    texts = ["می\u200cخواهم", "👨\u200d👩\u200d👧", "❤\ufe0f", "1\ufe0f\u20e3", "葛\U000e0100城\u3000日本"]
+    texts += ["’s-Hertogenbosch", "“Foo” en “Bar”"]
+    texts.append("\U0001f3f4\U000e0067\U000e0062\U000e0065\U000e006e\U000e0067\U000e007f")
     assert [read(f"a: {text}").top.value for text in texts] == [{"a": text} for text in texts]
     quoted = [f'"{text}"' for text in ("|", "a\xa0# b", "“Foo”", "\u200b")] + ["|\n  a\xa0b"]
     assert [codes(read(f"a: {text}")) for text in quoted] == [[]] * len(quoted)

@@ -73,11 +73,11 @@ def test_a_planted_value_is_not_told(place: tuple[str | int, ...], value: object
 @pytest.mark.parametrize(
     "value", ["+31699999999", "031699999999", "31699999999.", "3169_9999999", "31699999999:11"]
 )
-@pytest.mark.parametrize("place", PLACES[5:11], ids=lambda place: ".".join(map(str, place)))
+@pytest.mark.parametrize("place", [*PLACES[5:11], PLACES[-2]], ids=lambda place: ".".join(map(str, place)))
 def test_a_plain_value_that_yaml_refuses_is_not_told(place: tuple[str | int, ...], value: str) -> None:
     text = json.dumps({"customer_seeds": {"s": planted(place, "PLANTED")}}).replace('"PLANTED"', value)
     said = told(text)
-    assert said
+    assert "quotes" in said
     assert leaks(said) == []
 
 
