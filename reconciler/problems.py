@@ -126,8 +126,7 @@ def told_apart(one: str, other: str) -> tuple[str, str]:
     for what, *bounds in SequenceMatcher(None, one, other, autojunk=False).get_opcodes():
         for number, part in enumerate((one[bounds[0] : bounds[1]], other[bounds[2] : bounds[3]])):
             text = "".join(shown(c, what) for c in part)
-            is_long = what == "equal" and len(text) > _LONGEST_ALIKE
-            parts[number] += (
-                f"{text[: _LONGEST_ALIKE // 2]}…{text[-_LONGEST_ALIKE // 2 :]}" if is_long else text
-            )
+            if what == "equal" and len(text) > _LONGEST_ALIKE:
+                text = f"{text[: _LONGEST_ALIKE // 2]}…{text[-_LONGEST_ALIKE // 2 :]}"
+            parts[number] += text
     return f'"{parts[0]}"', f'"{parts[1]}"'

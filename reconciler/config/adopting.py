@@ -10,6 +10,7 @@ from reconciler.config.discovery import TARGETS
 from reconciler.config.edits import REMOVE, Edits, Put
 from reconciler.config.edits import Path as KeyPath
 from reconciler.config.file_edits import ResourceEditor, fits, with_meaning
+from reconciler.config.layout import comment_at
 from reconciler.config.names import LINE_BREAK, LONGEST_NAME, UNWRITABLE, visible
 from reconciler.config.resources import Decisions, Named, Section
 from reconciler.engine.body import compared, value_at, written
@@ -55,8 +56,7 @@ class Exporter(Struct, frozen=True):
         which another resource declares.
         """
         name_field = self.section.kind.name_field if is_twin else ""
-        keep: dict[str, str] = {}  # path → why
-        said: list[Field] = []
+        keep, own = dict[str, str](), dict[str, Given]()  # path → why, path → what is said of it
         for one in self.section.kind.fields:
             if one.path == name_field:
                 keep[one.path] = "another one has the same name"
@@ -65,17 +65,14 @@ class Exporter(Struct, frozen=True):
             elif one.fills_itself or not self.can_hold(one, self.value(one, body)):
                 keep[one.path] = "live values that these files cannot hold"
             else:
-                said.append(one)
-        own = {one.path: Given(self.value(one, body), _NOWHERE) for one in said}
+                own[one.path] = Given(self.value(one, body), _NOWHERE)
         known = self._warnings(below if before is None else before)
         while warnings := self._warnings({**below, **own}, keep).items() - known.items():
             keep |= {path: message.partition(";")[0] for path, message in warnings}
             own = {path: one for path, one in own.items() if path not in keep}
-        said = [one for one in said if one.path in own]
-        values: dict[KeyPath, Put] = {}
-        for one in said:
-            path, put = self.put(one, self.value(one, body))
-            values[tuple(path.split("."))] = put
+        said = (one for one in self.section.kind.fields if one.path in own)
+        puts = (self.put(one, self.value(one, body)) for one in said)
+        values: dict[KeyPath, Put] = {tuple(path.split(".")): put for path, put in puts}
         kept = [one.path for one in self.section.kind.fields if one.path in keep]
         reasons = tuple(visible(keep[path], LONGEST_NAME) for path in kept)
         return {**values, ("keep",): Put(list(kept), reasons=reasons)} if kept else values
@@ -157,7 +154,8 @@ def merge(editor: ResourceEditor, exporter: Exporter, target: str, live: Live) -
         for one in editor.section.kind.fields:
             if isinstance(shared.get(one.path), Given) and exporter.has_to_be_said(one, live.body, shared):
                 place = _place_on_top(editor, one.path)
-                if place and not on_top.find(TARGETS, home, *place) and editor.is_without_comment(place):
+                usual = {"", *editor.section.meanings.get(".".join(place), {}).values()}
+                if place and not on_top.find(TARGETS, home, *place) and comment_at(on_top, place) in usual:
                     moved[one.path] = place
     if resource.own.controls.id is not None:
         # An id on top counts for one target only.

@@ -46,8 +46,9 @@ def find_workspace(explicit: Path | None, start: Path) -> Path:
         if _holds_settings(folder):
             return folder
         below = folder / DEFAULT_FOLDER
-        hint = f"; did you mean {visible(str(below), longest=4096)}?" if _holds_settings(below) else ""
-        hint = hint or _misnamed(folder, below)
+        hint = _misnamed(folder, below)
+        if _holds_settings(below):
+            hint = f"; did you mean {visible(str(below), longest=4096)}?"
         raise UsageError(f"there is no {SETTINGS_FILE} in {visible(str(folder), longest=4096)}{hint}")
     for folder in (start, *start.resolve().parents):
         found = [place for place in (folder, folder / DEFAULT_FOLDER) if _holds_settings(place)]
@@ -56,12 +57,10 @@ def find_workspace(explicit: Path | None, start: Path) -> Path:
             raise UsageError(f"both {both} exist; keep one, or name the folder with --workspace")
         if found:
             return found[0]
-    hint = _misnamed(start, start / DEFAULT_FOLDER) or (
-        "; let reconciler init write one, or name the folder with --workspace"
-    )
-    raise UsageError(
-        f"no {SETTINGS_FILE} or {DEFAULT_FOLDER}/{SETTINGS_FILE} here or in any folder above{hint}"
-    )
+    hint = _misnamed(start, start / DEFAULT_FOLDER)
+    hint = hint or "; let reconciler init write one, or name the folder with --workspace"
+    either = f"{SETTINGS_FILE} or {DEFAULT_FOLDER}/{SETTINGS_FILE}"
+    raise UsageError(f"no {either} here or in any folder above{hint}")
 
 
 def _misnamed(*folders: Path) -> str:

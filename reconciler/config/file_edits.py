@@ -19,7 +19,7 @@ from pydantic import BaseModel, ValidationError
 from reconciler.config.discovery import PRESETS, TARGETS, leads_outside, shown, workspace_files
 from reconciler.config.edits import Edits, Put, Ranks, edit
 from reconciler.config.edits import Path as KeyPath
-from reconciler.config.layout import comment_at, nodes_of, quote_of
+from reconciler.config.layout import nodes_of, quote_of
 from reconciler.config.names import UNWRITABLE, visible
 from reconciler.config.nodes import Node, Scalar
 from reconciler.config.resources import Controls, Resource, Section, field_paths
@@ -126,11 +126,6 @@ class ResourceEditor(Struct, frozen=True):
             self._added_targets.update(self.all_targets)
             self.files.put(file, {(name,): Put({}) for name in self.all_targets}, *here, TARGETS)
         self.files.put(file, {tuple(path): put}, *here, *((TARGETS, target) if target else ()))
-
-    def is_without_comment(self, path: Sequence[str]) -> bool:
-        """Tell whether nothing but the meaning of a code is written as a comment on the lines of a field."""
-        comment = comment_at(self.resource.written, path)
-        return comment in {"", *self.section.meanings.get(".".join(path), {}).values()}
 
 
 def with_meaning(section: Section, path: str, value: Json) -> Put:

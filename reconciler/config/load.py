@@ -442,11 +442,7 @@ def as_of(workspace: Workspace[S], now: float) -> Workspace[S]:
             accepted = {path: over for path, over in one.accepted.items() if over.until >= today}
             holding.append(one if accepted == one.accepted else replace(one, accepted=accepted))
         declared[target] = tuple(holding)
-    ignored, warnings = dict(workspace.ignored), [*workspace.warnings]
-    for problem in ended:
-        if problem.code in ignored:
-            ignored[problem.code] += 1
-        else:
-            warnings.append(problem)
-    warnings.sort(key=lambda problem: problem.place)
-    return replace(workspace, declared=declared, warnings=tuple(warnings), ignored=ignored)
+    ignored = {code: n + sum(one.code == code for one in ended) for code, n in workspace.ignored.items()}
+    told = [*workspace.warnings, *(one for one in ended if one.code not in ignored)]
+    warnings = tuple(sorted(told, key=lambda problem: problem.place))
+    return replace(workspace, declared=declared, warnings=warnings, ignored=ignored)

@@ -232,11 +232,8 @@ def _objection(path: Path, real: Path, access: Access) -> str:
             f"or export {SECRETS_DIR}=FOLDER, or write {{env: NAME}} instead"
         )
     parts = {part.lower() for part in (*path.parts, *real.parts)}
-    if (
-        parts & _OTHERS
-        or any(part.endswith(".git") for part in parts)
-        or any(map(real.is_relative_to, _SYSTEM))
-    ):
+    is_of_git = any(part.endswith(".git") for part in parts)
+    if is_of_git or parts & _OTHERS or any(map(real.is_relative_to, _SYSTEM)):
         return "belongs to git, to another program or to the system: put the secret into a file of its own"
     # By the name of a link that a checkout brings, nothing tells whose the operator's file is.
     if path.is_symlink() and not access.holds_file(path.parent.resolve() / path.name):

@@ -82,7 +82,7 @@ class Report(Struct, eq=False):
         if isinstance(node.value, dict):
             return True
         message = f"a mapping is expected, this is {kind_of(node.value)}"
-        self.error("wrong-type", node.place, key, message, _mapping_form(node.value) or hint)
+        self.error("wrong-type", node.place, key, message, _mapping_form(node.value, hint))
         return False
 
     def doubt_if_unread(self, node: Node, key: str) -> None:
@@ -296,7 +296,6 @@ _EXPECTED = {
     "dict_type": "a mapping",
     "model_type": "a mapping",
 }
-_FORMS = {"a list": "write a list: [one, two]", "a mapping": "write a mapping: {name: value}"}
 _RANGES = {
     "greater_than_equal": ("below", "ge", "not below"),
     "greater_than": ("not above", "gt", "above"),
@@ -353,16 +352,16 @@ def _right_form(expected: str, value: object) -> str:
         return "write it without quotes" if is_one else f"write {expected}"
     if expected == "a list" and isinstance(value, dict) and value and all(key[:1] == "-" for key in value):
         return "write a blank behind each dash: - KEY: VALUE"
-    meant = _mapping_form(value) if expected == "a mapping" else ""
-    return meant or _FORMS.get(expected, f"write {expected}")
+    form = "write a list: [one, two]" if expected == "a list" else f"write {expected}"
+    return _mapping_form(value) if expected == "a mapping" else form
 
 
-def _mapping_form(value: object) -> str:
-    """Return how a mapping is written that was written so; nothing where that cannot be said."""
+def _mapping_form(value: object, otherwise: str = "write a mapping: {name: value}") -> str:
+    """Return how a mapping is written that was written so, `otherwise` where that cannot be said."""
     if isinstance(value, str) and re.match(r"[\w.-]+:\S", value):
         return "write a blank behind the colon: KEY: VALUE"
     if isinstance(value, str) and re.match(r"[\w.-]+\s*[\s=-]", value):
         return "write a colon and a blank behind the key: KEY: VALUE"
-    return (
-        "write a mapping: {name: value}, without dashes before its names" if isinstance(value, list) else ""
-    )
+    if isinstance(value, list):
+        return "write a mapping: {name: value}, without dashes before its names"
+    return otherwise

@@ -116,10 +116,6 @@ def _answered(value: str, info: ValidationInfo) -> str:
     return resolve(moment, _ANY_TIME, around.zone)[0].isoformat()
 
 
-def _type_of_batch(value: object) -> object:
-    return str(value) if isinstance(value, int) and not isinstance(value, bool) else value
-
-
 def _name_or_code(value: object) -> object:
     if isinstance(value, str | int) and not isinstance(value, bool):
         return value
@@ -180,7 +176,9 @@ Answered: TypeAlias = Annotated[Private, AfterValidator(_answered), shape(patter
 Int: TypeAlias = Annotated[int, Field(ge=-INT32_MAX, le=INT32_MAX)]
 TypeOfBatch: TypeAlias = Annotated[
     Literal["0", "1", "email", "portal"],
-    BeforeValidator(_type_of_batch, Literal["0", "1", "email", "portal", 0, 1]),
+    BeforeValidator(
+        lambda value: str(value) if type(value) is int else value, Literal["0", "1", "email", "portal", 0, 1]
+    ),
 ]
 StatusName: TypeAlias = Annotated[
     str | int, PlainValidator(_name_or_code), WithJsonSchema({"type": ["string", "integer"]})

@@ -267,17 +267,13 @@ def _is_absent(delivery: Delivery, count: Count, ids: Collection[str] | None, se
     Customers from before must be the same ones, by their hashed ids: of these one may be gone and a new one
     have come.
     """
-    if count.customers != delivery.baseline or not _has_rested_there(delivery, count, settle_after):
+    end = _over_there(delivery)
+    has_rested_there = end is not None and count.at is not None and count.at >= end + settle_after
+    if count.customers != delivery.baseline or not has_rested_there:
         return False
     if count.customers == 0:
         return True
     return ids is not None and delivery.ids is not None and set(delivery.ids) == set(ids)
-
-
-def _has_rested_there(delivery: Delivery, count: Count, settle_after: float) -> bool:
-    """Return whether it had rested by the tenant's clock when that count was made."""
-    end = _over_there(delivery)
-    return end is not None and count.at is not None and count.at >= end + settle_after
 
 
 def _suspects(
