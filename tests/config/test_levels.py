@@ -27,32 +27,22 @@ def policies(declared: Declared) -> dict[str, Any]:
     return {path: ruling.policy.value for path, ruling in declared.rulings.items()}
 
 
+DAYS, THREE = "schedule: {days: 3}", {"schedule.days": 3}
+NO_SCHEDULE = dict.fromkeys(("schedule.survey_id", "schedule.at", "schedule.days"))
+AROUND = {"schedule.survey_id": "reset", "schedule.at": "reset"}
+
+
 @pytest.mark.parametrize(
     ("text", "given", "rulings"),
     [
-        (
-            'columns: [{number: 1, fills: Email}], schedule: {at: "09:00"}, note: null',
-            {"columns": [{"Number": 1, "Fills": "Email"}], "schedule.at": "09:00", "note": None},
-            {},
-        ),
+        ("columns: [{number: 1, fills: a}]", {"columns": [{"Number": 1, "Fills": "a"}]}, {}),
+        ('schedule: {at: "09:00"}, note: null', {"schedule.at": "09:00", "note": None}, {}),
         ("list: null, schedule: {survey: null}", {"list_id": None, "schedule.survey_id": None}, {}),
-        ("schedule: null", dict.fromkeys(("schedule.survey_id", "schedule.at", "schedule.days")), {}),
-        (
-            "schedule: {days: 3}, keep: [schedule], reset: [schedule.at]",
-            {"schedule.days": 3},
-            {"schedule.survey_id": "keep", "schedule.at": "reset"},
-        ),
+        ("schedule: null", NO_SCHEDULE, {}),
+        (f"{DAYS}, keep: [schedule], reset: [schedule.at]", THREE, {**AROUND, "schedule.survey_id": "keep"}),
         # A group above says nothing where a level below has the last word, and the reverse.
-        (
-            "schedule: {days: 3}, targets: {one: {schedule: null}}",
-            dict.fromkeys(("schedule.survey_id", "schedule.at", "schedule.days")),
-            {},
-        ),
-        (
-            "reset: [schedule], targets: {one: {schedule: {days: 3}}}",
-            {"schedule.days": 3},
-            {"schedule.survey_id": "reset", "schedule.at": "reset"},
-        ),
+        (f"{DAYS}, targets: {{one: {{schedule: null}}}}", NO_SCHEDULE, {}),
+        (f"reset: [schedule], targets: {{one: {{{DAYS}}}}}", THREE, AROUND),
     ],
 )
 def test_one_level_says_values_and_rulings(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -122,17 +122,18 @@ class Accounts:
             assert stored is not None
             documents.put(CONFIGS, id, stored_config({**stored["Config"], **members}))
 
-    def adopt(self, target: str, diff: bool = False, **wanted: Any) -> Screen:
-        screen = Screen()
-        chosen = Wanted(**(wanted or {"everything": True}))
-        where = Selection(target=target)
-        assert adopt(chosen, where, screen.console(self.clock), self.environment, diff=diff) is Exit.DONE
+    def ran(self, verb: Callable[..., Exit], *arguments: Any, json: bool = False, **asked: Any) -> Screen:
+        """Run a verb that ends well; return what it printed."""
+        console = (screen := Screen()).console(self.clock, as_json=json)
+        assert verb(*arguments, console, self.environment, **asked) is Exit.DONE
         return screen
 
+    def adopt(self, target: str, diff: bool = False, **wanted: Any) -> Screen:
+        chosen = Wanted(**(wanted or {"everything": True}))
+        return self.ran(adopt, chosen, Selection(target=target), diff=diff)
+
     def update(self, target: str, diff: bool = False) -> Screen:
-        screen, where = Screen(), Selection(target=target)
-        assert adopt_update(where, screen.console(self.clock), self.environment, diff=diff) is Exit.DONE
-        return screen
+        return self.ran(adopt_update, Selection(target=target), diff=diff)
 
     def assert_nothing_to_do(self, target: str, unchanged: int) -> None:
         """Plan a target, and validate the files."""
@@ -142,16 +143,9 @@ class Accounts:
         assert {problem["severity"] for problem in self.problems()} <= {"warning"}
 
     def planned(self, target: str) -> Any:
-        screen = Screen()
-        plan(
-            Selection(target=target),
-            PlanOptions(),
-            screen.console(self.clock, as_json=True),
-            self.environment,
-        )
+        console = (screen := Screen()).console(self.clock, as_json=True)
+        plan(Selection(target=target), PlanOptions(), console, self.environment)
         return screen.document
 
     def problems(self) -> Any:
-        screen = Screen()
-        assert validate(Selection(), screen.console(self.clock, as_json=True), self.environment) is Exit.DONE
-        return screen.document["problems"]
+        return self.ran(validate, Selection(), json=True).document["problems"]

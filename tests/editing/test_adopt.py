@@ -17,7 +17,7 @@ from reconciler.commands.edit import fmt
 from reconciler.commands.history import Filter, history, history_show
 from reconciler.commands.plan import PlanOptions, plan
 from reconciler.commands.workspace import Selection
-from reconciler.errors import Exit, FilesInvalid, NotEdited, Refused, UsageError
+from reconciler.errors import FilesInvalid, NotEdited, Refused, UsageError
 from reconciler.sandbox import Fault, Variants, create_app
 from tests.commands.world import Screen
 from tests.editing.accounts import HALF, NAMES, Accounts, Members, configs
@@ -94,9 +94,7 @@ def test_the_diff_writes_nothing_and_the_summary_says_what_was_declared_already(
     assert not (accounts.folder / "configs/import_configs.yaml").exists()
     accounts.adopt("one", ids=(1,))
     assert "declared already, as import_configs.welcome-all" in refusal(accounts, ids=(1,))
-    screen = Screen()
-    console = screen.console(accounts.clock, as_json=True)
-    adopt(Wanted(ids=(2,)), Selection(target="one"), console, accounts.environment, diff=True)
+    screen = accounts.ran(adopt, Wanted(ids=(2,)), Selection(target="one"), json=True, diff=True)
     adopted = {"key": "import_configs.event", "id": 2, "name": "Event", "merged": False}
     assert screen.document["adopted"] == [{**adopted, "file": "configs/import_configs.yaml"}]
     assert [file["written"] for file in screen.document["files"]] == [False]
@@ -221,9 +219,8 @@ def test_what_the_files_would_warn_of_is_kept_with_the_reason(accounts: Accounts
     assert [[*plan["changes"], *plan["blocked"]] for plan in plans] == [[], []]
     assert accounts.problems() == []
     settings = accounts.read("reconciler.yaml")
-    accounts.write(
-        "reconciler.yaml", f"{settings}ignore_warnings: {{file-imports-only: we upload by hand}}\n"
-    )
+    switched_off = "ignore_warnings: {file-imports-only: we upload by hand}\n"
+    accounts.write("reconciler.yaml", f"{settings}{switched_off}")
     accounts.write("import_configs.yaml", "")
     accounts.adopt("two", ids=(11,))
     assert "    first_row: 2\n" in accounts.read("import_configs.yaml")
@@ -237,9 +234,7 @@ def test_twice_is_byte_for_byte_the_same_in_whatever_order_rows_come(tmp_path: P
         accounts = Accounts(tmp_path / order, live, Variants(row_order=order))
         for target in live:
             accounts.adopt(target, everything=True)
-            screen = Screen()
-            console = screen.console(accounts.clock)
-            assert fmt((), Selection(), console, accounts.environment, check=True) is Exit.DONE
+            accounts.ran(fmt, (), Selection(), check=True)
         assert accounts.problems() == []
         written.append(accounts.read("import_configs.yaml"))
     assert written[0] == written[1]
@@ -261,13 +256,13 @@ def test_the_journal_knows_that_live_and_declared_agreed(accounts: Accounts) -> 
     assert (drift(13), drift(12)) == (["both"], ["git"])
     accounts.update("one")
     assert drift(13) == ["live"]
-    console = (screen := Screen()).console(accounts.clock)
-    history(Selection(target="one"), Filter(), console, accounts.environment)
-    assert [line.split("  ")[-1] for line in screen.out.splitlines()[1:]] == ["1 adopted, exit 0"] * 2
-    history_show(1, Selection(target="one"), console, accounts.environment)
-    assert screen.out.endswith("= import_configs.welcome-all  adopt id 1: live as declared\n")
+    here = Selection(target="one")
+    runs = accounts.ran(history, here, Filter()).out.splitlines()[1:]
+    assert [line.split("  ")[-1] for line in runs] == ["1 adopted, exit 0"] * 2
+    shown = accounts.ran(history_show, 1, here).out
+    assert shown.endswith("= import_configs.welcome-all  adopt id 1: live as declared\n")
     with pytest.raises(Refused, match="wrote no configuration"):
-        plan(Selection(target="one"), PlanOptions(restores=1), console, accounts.environment)
+        accounts.ran(plan, here, PlanOptions(restores=1))
 
 
 def test_where_the_journal_cannot_be_written_the_files_are_and_a_warning_says_so(accounts: Accounts) -> None:
@@ -308,17 +303,12 @@ def test_files_that_are_wrong_are_told_before_anything_is_asked(accounts: Accoun
     assert not accounts.states["one"].requests()
 
 
+POLICIES = st.sampled_from(["reset", "keep", "refuse"])
 STATED = "defaults: {date_format: dd-MM-yyyy, update_type_id: 1, survey_settings: {invitation_time: '09:00'}}"
 
 
 @HALF
-@given(
-    st.integers(0, 10**6),
-    variants(),
-    st.sampled_from(["reset", "keep", "refuse"]),
-    st.booleans(),
-    st.booleans(),
-)
+@given(st.integers(0, 10**6), variants(), POLICIES, st.booleans(), st.booleans())
 def test_on_any_server_any_account_is_adopted_whole(
     seed: int, server: Variants, policy: str, stated: bool, split: bool
 ) -> None:

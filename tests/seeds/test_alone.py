@@ -11,7 +11,7 @@ from reconciler.commands.seeds import seeds_send, seeds_status
 from reconciler.commands.workspace import Selection
 from reconciler.engine.plan import Consent
 from reconciler.errors import Exit, UsageError
-from tests.commands.world import EVERYTHING, Screen
+from tests.commands.world import EVERYTHING
 from tests.seeds.world import JANE, JOHN, SETTINGS, SeedWorld
 
 ALONE = SETTINGS.replace('    checkmarket: {url: "sandbox:"}\n', "")
@@ -41,13 +41,12 @@ def test_it_is_applied_once_and_then_has_nothing_to_do(world: SeedWorld) -> None
 
 def test_its_seeds_are_looked_at_and_sent_by_hand(world: SeedWorld) -> None:
     world.apply()
-    console = Screen().console(world.clock)
-    assert seeds_status(EVERYTHING, console, world.environment) is Exit.DONE
-    assert seeds_send("smoke", EVERYTHING, console, world.environment, again=True, yes=True) is Exit.DONE
+    assert world.ran(seeds_status, EVERYTHING).exit is Exit.DONE
+    assert world.ran(seeds_send, "smoke", EVERYTHING, again=True, yes=True).exit is Exit.DONE
 
 
 def test_what_lives_elsewhere_is_neither_shown_nor_pruned_and_the_reason_is_told(world: SeedWorld) -> None:
     with pytest.raises(UsageError, match="has no checkmarket: section"):
-        show("welcome", EVERYTHING, Screen().console(world.clock), world.environment)
+        world.ran(show, "welcome", EVERYTHING)
     with pytest.raises(UsageError, match="no checkmarket: section to prune"):
         world.apply(selection=Selection(), consent=Consent(prune=True))

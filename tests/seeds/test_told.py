@@ -15,7 +15,7 @@ from reconciler.commands.reports import Form
 from reconciler.commands.reports import ReportFile as Report
 from reconciler.commands.seeds import seeds_resolve, seeds_send
 from reconciler.sandbox import Fault
-from tests.commands.world import EVERYTHING, Screen
+from tests.commands.world import EVERYTHING
 from tests.seeds.world import ADD, SeedWorld, Step, happen, wait
 from tests.seeds.world import apply as applied
 
@@ -26,9 +26,7 @@ REPORTS = (Report(Form.MARKDOWN, Path("report.md")), Report(Form.HTML, Path("rep
 def told(world: SeedWorld, *faults: str) -> str:
     """Apply with every report; return the summary line."""
     world.faults = [Fault.parse(fault) for fault in faults]
-    screen = Screen()
-    apply(EVERYTHING, ApplyOptions(yes=True, reports=REPORTS), screen.console(world.clock), world.environment)
-    return screen.out.rstrip("\n").rpartition("\n")[2]
+    return world.ran(apply, EVERYTHING, ApplyOptions(yes=True, reports=REPORTS)).last
 
 
 def reported(world: SeedWorld) -> list[str]:
