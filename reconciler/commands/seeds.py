@@ -229,8 +229,12 @@ def seeds_send(
         ]
         due = [one for one in agreed if one.is_due]
         left = Exit.REFUSED if plan.count(RecipientState.FOUND) and not again else Exit.DONE
-        about = f"{seeds_text(planned, paint=console.paint)}\n\n{MAIL_IS_SENT}"
-        console.show_before_asking(about, is_asked=not yes)
+        verb = (
+            "" if plan.blocks or not due else "send again" if again and len(plan.due) < len(due) else "send"
+        )
+        about = seeds_text(planned, paint=console.paint, by_hand=verb)
+        console.show_before_asking(f"{about}\n\n{MAIL_IS_SENT}" if verb else about, is_asked=not yes)
+        run.counts = {"sent": 0}
         _check_sendable(plan, due, again=again)
         if not yes:
             twice = [

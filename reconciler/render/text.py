@@ -179,11 +179,11 @@ def header_text(plan: Plan) -> str:
     blocks = [block for one in plan.blocked for block in one.blocks]
     refused = sum(len(one.paths) for one in blocks if one.code == BlockCode.UNCONSENTED_RESETS)
     if plan.resets or refused:
-        by_policy, may = plan.resets_by_policy, "any" if plan.may_reset is None else str(plan.may_reset)
-        flag = "" if plan.may_reset == limits.resets else ", by --allow-resets"
+        by_policy, may = plan.resets_by_policy, "" if plan.may_reset is None else f" of {plan.may_reset}"
+        flag = "" if plan.may_reset == limits.resets else f"{'' if may else ', allowed'} by --allow-resets"
         end = ", so these are blocked" if refused else ""
         named = "" if scope.restores else f"named {plan.resets - by_policy}, by policy "
-        resets += f" ({named}{by_policy + refused} of {may}{flag}{end})"
+        resets += f" ({named}{by_policy + refused}{may}{flag}{end})"
     share = f" (from {SHARE_COUNTS_FROM} live on)" if isinstance(limits.updates, Share) else ""
     lines = [
         f"Target {harmless(scope.target)}, account {harmless(scope.account)}",
@@ -429,33 +429,38 @@ def _cells(plan: Plan, declared: Declared, view: FieldView) -> tuple[str, ...]:
     )
 
 
-def seeds_text(plan: SeedsPlan, *, paint: Paint = PLAIN) -> str:
-    """Return every seed with its states and counts, and every reason against it."""
+def seeds_text(plan: SeedsPlan, *, paint: Paint = PLAIN, by_hand: str = "") -> str:
+    """Return every seed with its counts, and every reason against it; `by_hand` as in `seed_title`."""
     if plan.trouble is not None:
         return f"{paint.blocked('!')} Seeds: nothing can be sent: {harmless(str(plan.trouble))}"
     signs = {"!": f"{paint.blocked('!')} ", "~": f"{paint.update('~')} ", "": ""}
     blocks = []
     for seed in plan.seeds:
-        symbol, what = seed_title(seed, paint)
+        symbol, what = seed_title(seed, paint, by_hand)
         lines = [f"    {signs[sign]}{harmless(text)}" for sign, text in seed_lines(seed)]
         blocks.append("\n".join([f"{symbol} {paint.strong(seed.seed.key)}  {what}", *lines]))
     return "\n\n".join(blocks)
 
 
-def seed_title(plan: SeedPlan, paint: Paint = PLAIN) -> tuple[str, str]:
-    """Return the sign of what is done about a seed, and that in words with the customers in each state."""
+def seed_title(plan: SeedPlan, paint: Paint = PLAIN, by_hand: str = "") -> tuple[str, str]:
+    """Return the sign of what is done about a seed, and that in words with the customers in each state.
+
+    `by_hand` is what a person does about it, whatever apply would do.
+    """
+    counts = ", ".join(f"{plan.count(state)} {state.value}" for state in RecipientState if plan.count(state))
+    if by_hand:
+        return paint.create("→"), f"{by_hand}, round {harmless(plan.seed.round)}: {counts}"
     if plan.kept_back and not plan.to_send:
         symbol = paint.blocked("!")
     elif plan.count(RecipientState.IN_DOUBT):
         symbol = paint.doubt("?")
     else:
         symbol = paint.create("→") if plan.to_send else paint.faint("=")
-    counts = ", ".join(f"{plan.count(state)} {state.value}" for state in RecipientState if plan.count(state))
     verb = "send" if plan.to_send else "blocked" if plan.kept_back else "nothing to send"
     if plan.to_send and plan.kept_back:
         verb += f" ({plan.kept_back} blocked)"
-    by_hand = ", by hand only" if plan.seed.send is Send.BY_HAND else ""
-    return symbol, f"{verb}, round {harmless(plan.seed.round)}: {counts}{by_hand}"
+    only = ", by hand only" if plan.seed.send is Send.BY_HAND else ""
+    return symbol, f"{verb}, round {harmless(plan.seed.round)}: {counts}{only}"
 
 
 def seed_lines(plan: SeedPlan) -> Iterator[tuple[str, str]]:

@@ -26,9 +26,9 @@ NAMED = "import_configs: {welcome: {name: Welcome, reset: [%s], targets: {sandbo
     [
         (5, "first_row", Consent(), "resets 5 (named 1, by policy 2 of 5)"),
         (1, "first_row", Consent(), "resets 1 (named 0, by policy 2 of 1, so these are blocked)"),
-        (0, "first_row", Consent(resets=4), "resets 0 (named 1, by policy 2 of 4, by --allow-resets)"),
-        (0, "first_row", RESETS, "resets 0 (named 1, by policy 2 of any, by --allow-resets)"),
-        ("null", "", Consent(), "resets any (named 0, by policy 3 of any)"),
+        (0, "first_row", Consent(resets=4), "resets 0 (named 1, by policy 2 of 4 by --allow-resets)"),
+        (0, "first_row", RESETS, "resets 0 (named 1, by policy 2, allowed by --allow-resets)"),
+        ("null", "", Consent(), "resets any (named 0, by policy 3)"),
         (0, "first_row, date_format, field_delimiter", Consent(), "resets 0 (named 3, by policy 0 of 0)"),
     ],
 )

@@ -8,9 +8,11 @@ from pathlib import Path
 
 import pytest
 
+from reconciler.commands.history import Filter, history
 from reconciler.commands.plan import show
 from reconciler.commands.seeds import seeds_preview, seeds_resolve, seeds_send, seeds_status
 from reconciler.errors import Exit, Refused, UsageError
+from reconciler.render.text import MAIL_IS_SENT
 from reconciler.sandbox import State, Variants
 from tests.commands.world import EVERYTHING, Screen, Terminal
 from tests.seeds.world import ADD, JANE, JOHN, SeedWorld
@@ -103,8 +105,12 @@ def test_a_seed_by_hand_is_sent_by_its_verb_only_which_asks_and_again_on_purpose
     assert world.mailed == []
     assert send(world) is Exit.DONE
     assert world.mailed == BOTH
+    screen = Screen(stdin=Terminal("yes\n"))
     with pytest.raises(UsageError, match="--again"):
-        send(world)
+        world.ran(seeds_send, "smoke", EVERYTHING, screen=screen, again=False, yes=False)
+    assert "nothing to send" in screen.out
+    assert MAIL_IS_SENT not in screen.out
+    assert "conclusion" not in world.ran(history, EVERYTHING, Filter()).out
     question = (
         "Mail 2 customers of customer_seeds.smoke, 2 of them once more, after this round was sent to them?"
     )
@@ -112,6 +118,8 @@ def test_a_seed_by_hand_is_sent_by_its_verb_only_which_asks_and_again_on_purpose
     with pytest.raises(Refused, match="nothing was sent"):
         world.ran(seeds_send, "smoke", EVERYTHING, screen=screen, again=True, yes=False)
     assert question in screen.err
+    assert "→ customer_seeds.smoke  send again, round 1: 2 sent" in screen.out
+    assert MAIL_IS_SENT in screen.out
     assert world.mailed == BOTH
     send(world, again=True)
     assert world.mailed == TWICE

@@ -259,3 +259,13 @@ def test_links_lead_to_the_line_at_the_commit_and_what_has_not_ended_says_so_fir
     assert f"{tree}/sub/toys.yaml#L1" in found
     text = page.inner_text("main")
     assert text.startswith("<b>\n\nThis run has not ended: it is under way, or it was killed.")
+
+
+@pytest.mark.parametrize(
+    ("restores", "why"), [(None, "reset: not declared, so"), (3, "reset: empty before, so")]
+)
+def test_the_legend_gives_the_reason_for_resets(opened: Open, restores: int | None, why: str) -> None:
+    report = planned()
+    scope = replace(report.plan.scope, restores=restores)
+    page = opened(replace(report, plan=replace(report.plan, scope=scope))).page
+    assert why in page.inner_text("footer")

@@ -139,10 +139,14 @@ def page_of(reports: Sequence[Reported], links: Links) -> Document:
     for section in sections:
         for cls, label, number in section["figures"]:
             figures[cls, label] += number
+    plans = [one.plan for one in reports if not isinstance(one, Stopped)]
     targets = ", ".join(section["target"] for section in sections if section["target"])
     return {
         "title": f"{'Apply to' if is_apply else 'Plan of'} {targets or 'a workspace'}",
         "sections": sections,
+        "why_reset": " or ".join(
+            sorted({"empty before" if one.scope.restores else "not declared" for one in plans})
+        ),
         "figures": [(cls, label, number) for (cls, label), number in figures.items()],
         "cards": cards,
         # What to choose from; a target that was stopped has no card.
