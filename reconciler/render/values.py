@@ -161,7 +161,7 @@ def _folded(line: str, width: int) -> str:
         plain = _COLOR.sub("", word)
         size = sum(1 + (east_asian_width(char) in "WF") for char in plain if not combining(char))
         if at + len(blanks) + size > width and at > starts[-1]:
-            starts = [start for start in starts if not start or width - start >= _SHORTEST_REST]
+            starts = [start for start in starts if width - start >= max(_SHORTEST_REST, size)] or [0]
             folded, at, blanks = f"{folded}\n", 0, " " * starts[-1]
         elif len(blanks) > 1:
             starts.append(at + len(blanks))
@@ -285,6 +285,7 @@ def diff_text(file: str, before: str | None, after: str, *, paint: Paint = PLAIN
         [line.removesuffix("\r") for line in text.removesuffix("\n").split("\n")] if text else []
         for text in (before or "", after)
     )
+    file = file.lstrip("/")  # of a file that is elsewhere
     name = "/dev/null" if before is None else f"a/{file}"
     styles = {"+": paint.create, "-": paint.delete, "@": paint.faint}
     lines = []

@@ -32,6 +32,7 @@ from tests.render.plans import planned
             ["    ~ name  1  reset by", "      policy, assumed"],
         ),
         ("a" * 40 + " b", ["a" * 40, "b"]),
+        ("a word  of " + "b" * 24, ["a word  of", "b" * 24]),
         ("kept and " + "a" * 40, ["kept and", "a" * 40]),
         ("漢字漢字漢字 漢字漢字漢字 漢字漢字漢字", ["漢字漢字漢字 漢字漢字漢字", "漢字漢字漢字"]),
         ("\x1b[1mone two three four five\x1b[0m", ["\x1b[1mone two three four five\x1b[0m"]),
