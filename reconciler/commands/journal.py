@@ -28,7 +28,7 @@ from reconciler.engine.kind import Json, Kind
 from reconciler.engine.outcome import Result
 from reconciler.errors import ReconcilerError, Refused, UsageError
 from reconciler.git import find_repository, top_of
-from reconciler.journal.entries import Operation
+from reconciler.journal.entries import ADOPT, Operation
 from reconciler.journal.journal import (
     Journal,
     ReadOnlyJournal,
@@ -181,6 +181,7 @@ def memory_in(session: Session, past: ReadOnlyJournal) -> Memory:
             operation.ending.after if operation.ending else None,
             _is_applied(operation),
             restored=operation.run in restores,
+            adopted=operation.intent.action == ADOPT,
             operation=operation.number,
             at=operation.at,
             name=_sent_name(operation, kind),

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
+from msgspec.structs import replace
+
 from reconciler.commands.history import the_run
 from reconciler.commands.journal import RESTORE, Memory, id_after
 from reconciler.commands.session import Session
+from reconciler.engine.body import Absent, unknown_members, value_at
 from reconciler.engine.classify import known_defaults
 from reconciler.engine.drift import rollback
-from reconciler.engine.kind import Declared
+from reconciler.engine.kind import Declared, Kind
 from reconciler.errors import Refused
-from reconciler.journal.entries import ADOPT, MAY_BE_DONE, Run, shown_accounts
+from reconciler.journal.entries import ADOPT, MAY_BE_DONE, Operation, Run, shown_accounts
 from reconciler.journal.journal import ReadOnlyJournal
 from reconciler.render.values import counted, in_short
 
@@ -57,17 +60,17 @@ def way_back(number: int, session: Session, memory: Memory) -> tuple[list[Declar
         for o in changed
         if o not in nameless
     ]
-    latest = memory.past.latest(session.account)
+    latest = memory.past.latest(session.account, adopted=False)
     # A way back from the same run that ended half-way is no other run.
     again = {
         one.number
         for one in memory.past.runs(session.account)
         if one.start.command.split()[:2] == [RESTORE.strip(), str(number)]
     }
-    written = {k: last.run for k, last in latest.items() if last.intent.action != ADOPT}
-    later = [o.intent.key for o in changed if written.get(o.intent.key, 0) > number]
-    later = [key for key in later if written[key] not in again]
-    notes = _notes(run, [o.intent.key for o in nameless], later)
+    later = [k for o in changed if (k := o.intent.key) in latest and latest[k].run > number]
+    later = [key for key in later if latest[key].run not in again]
+    lost = [f"{path} of {o.intent.key}" for o in changed for path in _taken_away(session.kind, o)]
+    notes = _notes(run, [o.intent.key for o in nameless], later, lost)
     return declared, (*([mailed] if mailed else []), *notes)
 
 
@@ -80,7 +83,16 @@ def _mailed(past: ReadOnlyJournal, run: Run) -> str:
     return f"Run {run.number} {' and '.join(parts)}: mail cannot be restored." if parts else ""
 
 
-def _notes(run: Run, nameless: Sequence[str], later: Sequence[str]) -> Iterator[str]:
+def _taken_away(kind: Kind, operation: Operation) -> Iterator[str]:
+    """Yield what a write took away that no field of the kind holds: what a body had, and has no more."""
+    ending, intent = operation.ending, operation.intent
+    after = (ending.after if ending else None) or intent.body or {}
+    for member, value in unknown_members(replace(kind, server_members=frozenset()), intent.before or {}):
+        if value and member != (kind.id_member,) and isinstance(value_at(after, member), Absent):
+            yield ".".join(member)
+
+
+def _notes(run: Run, nameless: Sequence[str], later: Sequence[str], lost: Sequence[str]) -> Iterator[str]:
     """Yield what a person should know before the way back is taken."""
     if nameless:
         yield (
@@ -89,6 +101,11 @@ def _notes(run: Run, nameless: Sequence[str], later: Sequence[str]) -> Iterator[
         )
     if later:
         yield f"Written again by later runs, which goes back too: {in_short(later)}."
+    if lost:
+        yield (
+            f"Run {run.number} took away what this tool does not know, and the way back does not bring it: "
+            f"{in_short(lost)}. `history show {run.number} --format json` has the values."
+        )
     yield (
         f"The files may still declare what run {run.number} wrote: change them too, or the next apply brings "
         "it back."

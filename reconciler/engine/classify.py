@@ -148,6 +148,7 @@ class LastWrite(Struct, frozen=True):
     after: Body | None  # the whole body as it was read back; `None` where it was not
     is_sure: bool  # whether it was carried out; otherwise its outcome is unknown
     restored: bool = False  # whether it was a part of the way back from a run
+    adopted: bool = False  # whether nothing was sent: what was live was found to be as declared
     operation: int = 0  # its number in the journal
     at: float = 0.0  # when it was about to be sent, in seconds since 1970 UTC
     name: str = ""  # that was sent; the files may say another one by now
@@ -234,12 +235,14 @@ def _left_out(
 ) -> Iterator[FieldView]:
     """Yield the view of each unknown member that a PUT leaves out, where that may lose its live value.
 
-    It loses nothing where the last write left it out as well, and left this very value behind.
+    It loses nothing where the last write left it out as well, and left this very value behind. An adoption
+    has left nothing out: it sent nothing.
     """
     kind, last = account.kind, account.last_writes.get(declared.key)
     for member, value in members.items():
         path, sent, after = ".".join(member), value, None
-        if last and last.is_sure and last.after and last.id == live.get(kind.id_member):
+        was_sent = last and last.is_sure and not last.adopted
+        if last and was_sent and last.after and last.id == live.get(kind.id_member):
             sent, after = (_unknown_at(kind, body, member) for body in (last.sent, last.after))
         if path not in kind.by_path:
             loses = bool(value) and not (sent is None and after == value)

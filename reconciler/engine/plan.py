@@ -226,8 +226,9 @@ def _match(
             return live
         return Block(
             BlockCode.ID_NOT_FOUND,
-            f"id {declared.id} is not there; it is not created again by itself. Correct the id, remove it to "
-            "find or create the configuration by its name, or set absent: true",
+            f"id {declared.id} is not there (deleted, hidden, or another account's); it is not created again "
+            "by itself. In the files, correct the id, remove it to find or create the configuration by its "
+            "name, or set absent: true",
         )
     name = name_of(declared, account.kind)
     if name is None:
@@ -396,9 +397,11 @@ def _limited(plan: Plan, verdicts: Sequence[Verdict], consent: Consent, live: in
         blocks = {}
         for change in changes:
             if paths := resets[change.key]:
-                is_known = any(not view.unknown for view in change.resets if not view.consented)
-                mends = is_known and not plan.scope.restores
-                ways = f"declare it, name it under keep or reset, or {why}" if mends else why
+                # What the tool does not know can be named nowhere in the files.
+                known = [view.path for view in change.resets if not (view.consented or view.unknown)]
+                mends = known and not plan.scope.restores
+                it = "it" if known == paths else ", ".join(known)
+                ways = f"declare {it}, name it under keep or reset, or {why}" if mends else why
                 message = f"a PUT would reset {', '.join(paths)}; {ways}"
                 blocks[change.key] = Block(BlockCode.UNCONSENTED_RESETS, message, tuple(paths))
         verdicts = _blocking(verdicts, blocks)

@@ -129,13 +129,15 @@ class ReadOnlyJournal:
         """Return all that a run has written down; the bodies of its writes are not read."""
         return rules.record_of(self._current(), run)
 
-    def latest(self, account: str) -> Mapping[str, Operation]:
+    def latest(self, account: str, *, adopted: bool = True) -> Mapping[str, Operation]:
         """Return for every key the last write on the account that may have been carried out.
 
-        That is one that ended as `applied` or `in doubt`, or has no end.
+        That is one that ended as `applied` or `in doubt`, or has no end. `adopted` says whether adoptions,
+        which send nothing, count as well.
         """
         state = self._current()
-        written = self._with_bodies(state, tuple(state.latest(in_writing(account)).values()))
+        last = state.latest(in_writing(account), adopted=adopted)
+        written = self._with_bodies(state, tuple(last.values()))
         return {operation.intent.key: operation for operation in written}
 
     def learned(self, account: str) -> Mapping[str, Any]:

@@ -90,13 +90,14 @@ class JournalState(Struct):
             learned=dict(self.learned),
         )
 
-    def latest(self, account: str | None = None) -> dict[tuple[str, str], Operation]:
-        """Return by account and key the last write that may have been carried out."""
+    def latest(self, account: str | None = None, *, adopted: bool = True) -> dict[tuple[str, str], Operation]:
+        """Return by account and key the last write that may have been carried out, or what was adopted."""
         return {
             (one.intent.account, one.intent.key): one
             for one in self.writes.values()
             if account in (None, one.intent.account)
             and (one.ending is None or one.ending.result in MAY_BE_DONE)
+            and (adopted or one.intent.action != ADOPT)
         }
 
     def run_of(self, fact: Fact) -> int | None:

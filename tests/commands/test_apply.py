@@ -9,11 +9,12 @@ import pytest
 from msgspec.structs import replace
 
 from reconciler.checkmarket.model import IMPORT_CONFIGS
+from reconciler.commands.adopt import Wanted, adopt
 from reconciler.commands.workspace import Selection
 from reconciler.engine.plan import Consent
 from reconciler.errors import BadAnswer, Exit, Refused, UsageError
 from reconciler.sandbox import Variants
-from tests.commands.world import RESETS, SETTINGS, Doing, Members, Screen, Terminal, World
+from tests.commands.world import EVERYTHING, RESETS, SETTINGS, Doing, Members, Screen, Terminal, World
 
 OTHER = "import_configs:\n  other: {name: Other}\n"
 MAY_DELETE = SETTINGS + "    limits: {deletes: 1}\n"
@@ -257,6 +258,20 @@ def test_live_values_of_server_members_are_resets_with_consent_that_a_review_bin
     world.write("welcome.yaml", WELCOME % ("name: Welcome, undeclared: keep, date_format: yyyy", 1))
     again = world.applies(Consent())
     assert "a PUT would reset LastReadAt, Revision; consent with --allow-resets" in again.out
+
+
+def test_an_adoption_proves_nothing_of_what_a_put_leaves_out(world: World) -> None:
+    world.variants = Variants(server_extras="stable")
+    world.write(
+        "reconciler.yaml", SETTINGS.replace('"sandbox:"}', '"sandbox:", server_members: [CreateDate]}')
+    )
+    world.write("welcome.yaml", "import_configs: {}\n")
+    world.ran(adopt, Wanted(everything=True), EVERYTHING)
+    adopted = world.folder / "configs/import_configs.yaml"
+    adopted.write_text(adopted.read_text("utf-8").replace("name:", "first_row: 9\n    name:"), "utf-8")
+    refused = world.applies(Consent())
+    assert (refused.exit, world.writes) == (Exit.REFUSED, [])
+    assert "a PUT would reset CreateDate; consent with --allow-resets" in refused.out
 
 
 def test_a_sandbox_that_cannot_be_used_is_an_error_in_words(world: World) -> None:

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from reconciler.cli import main
+from reconciler.commands.adopt import adopt_update
 from reconciler.commands.history import Filter, history
 from reconciler.commands.reports import Form, ReportFile
 from reconciler.engine.plan import Consent
@@ -108,6 +109,39 @@ def test_later_runs_on_the_same_keys_are_named(world: World) -> None:
     world.applies()
     later = "Written again by later runs, which goes back too: import_configs.welcome."
     assert later in world.restores().out
+
+
+def test_an_adoption_since_hides_no_later_run(world: World) -> None:
+    world.applies()
+    world.write("welcome.yaml", FILES.replace("days: 2", "days: 9"))
+    world.applies()
+    world.change(1, EmailIsRequired=False)
+    world.ran(adopt_update, EVERYTHING)
+    assert told(world)[0] == "adopt --update"
+    assert "Written again by later runs, which goes back too" in world.plans(restores=1).out
+
+
+ID = "    targets: {sandbox: {id: 1}}\n"
+
+
+@pytest.mark.parametrize(
+    ("never_sent", "files", "lost"),
+    [
+        ("", f"    survey_settings: null\n{ID}", "SurveySettings.LinkVersion"),
+        ("CreateDate", f"    date_format: yyyy\n{ID}", "CreateDate"),
+        ("", f"    absent: true\n{ID}", "CreateDate of import_configs.welcome, SurveySettings.LinkVersion"),
+        ("", f"    date_format: yyyy\n{ID}", ""),
+    ],
+)
+def test_what_a_way_back_does_not_bring_is_said(world: World, never_sent: str, files: str, lost: str) -> None:
+    world.variants = Variants(server_extras="stable")
+    account = f'"sandbox:", server_members: [{never_sent}]}}'
+    world.write("reconciler.yaml", MAY_DELETE.replace('"sandbox:"}', account))
+    world.write("welcome.yaml", f"import_configs:\n  welcome:\n    name: Welcome\n{files}")
+    world.applies()
+    out = world.plans(restores=1).out
+    assert (f"and the way back does not bring it: {lost}" in out) is bool(lost)
+    assert ("the way back does not bring" in out) is bool(lost)
 
 
 def told(world: World) -> list[str]:
