@@ -381,9 +381,10 @@ def _carried_hint(kind: Kind, change: Change, refusal: ApiError) -> str:
     live = change.live.body if change.live else {}
     members = [*(one for one, _ in carried(kind, change.fields, live)), *unknown_row_members(kind, live)]
     times, named = Counter(member[-1] for member in members), []
+    said = refusal.fact.partition(": ")[2]  # behind the request, whose path may hold the name of a member
     for member in members:
         names = [f"(?i:{re.escape('.'.join(member))})", *([re.escape(member[-1])] * (times[member[-1]] == 1))]
-        if re.search(rf"(?<!\w)({'|'.join(names)})(?!\w)", refusal.fact):
+        if re.search(rf"(?<!\w)({'|'.join(names)})(?!\w)", said):
             named.append(member)
     paths = ", ".join(".".join(member) for member in named or members)
     if named:

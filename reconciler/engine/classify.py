@@ -202,8 +202,10 @@ def classify(
     views += _left_out(account, declared, body, gone)
     if not any(view.differs for view in views):
         return tuple(views)
+    # Only now is it known that a PUT is sent at all. It resets what is left out, so a default that the files
+    # claim and nothing has proved no longer goes for "unchanged": the PUT may make something else of it.
     for number, (one, view) in enumerate(zip(account.kind.fields, views, strict=False)):
-        if view.is_claimed:  # the PUT may make something else of it than the files claim
+        if view.is_claimed:
             is_refused = declared.policy(one) is Policy.REFUSE
             views[number] = (
                 replace(view, cls=FieldClass.REFUSED) if is_refused else replace(view, differs=True)

@@ -1,7 +1,32 @@
 """From what is declared and what is live to a plan, with every reason why something is not to be done.
 
-Pure: no clock, no file, no network. `BlockCode` lists the reasons, and `_verdict` the order in which they
-are found.
+Pure: no clock, no file, no network. `BlockCode` lists the reasons for which a plan blocks a resource. Why a
+declared configuration gets no PUT, in the order in which that is found, and the file that decides it:
+
+| reason | file |
+|---|---|
+| a file has an error: nothing is sent, of no file | `config/load.py` |
+| its file is not read: for its name, or it is not there | `config/discovery.py` |
+| it does not live on the target, or `--only` or `--exclude` leaves it out | `commands/session.py` |
+| the target is not named in CI | `commands/session.py` |
+| the address or a credential is refused, or the API cannot be reached | `access.py`, `http/api.py` |
+| what is live cannot be trusted: a list that is not whole, a row without an id | the `Client` of the kind |
+| it is hidden for good, or absent and not there | `_verdict` |
+| which live one is meant cannot be said, or a declared name has no id | `match_all`, `_verdict` |
+| a field is refused, or its visibility would be lost | `_blocks_of` |
+| its difference is accepted for a while, so that the field is kept | `config/load.py`, `engine/classify.py` |
+| no field differs in compared form, or from its default as far as that is known | `engine/classify.py` |
+| all changes together are beyond the limits and the consent given | `_limited` |
+| a plan file is of another account, or shows other than it means | `commands/apply.py`, `planfile/files.py` |
+| it was not reviewed as it is now | `reviewed` |
+| nobody confirmed it: no yes, or no terminal to ask at | `commands/apply.py` (`confirm`) |
+| the journal cannot be read or written | `commands/apply.py` (`execute`), `journal/journal.py` |
+| another run holds the account | `journal/rules.py` (`begin_run`) |
+| the keys are of another account than the target says | `commands/session.py` (`check_account`) |
+| another run has created it since | `without_created` |
+| it is no longer as planned, or the run was stopped before | `engine/apply.py` (`Run._steps`) |
+| another run took this one for dead | `journal/rules.py` (`begin_operation`) |
+| the allowance of requests is used up, or the keys may not write | `http/api.py` |
 """
 
 from __future__ import annotations
@@ -154,6 +179,8 @@ def make_plan(
     whole = _limited(plan, verdicts, consent, live)
     if review is None:
         return whole
+    # Limits are for what is carried out: those of the reviewed changes alone let more through where the whole
+    # is beyond them. Where they do not, the reasons of the whole plan are told, as they were reviewed.
     part = reviewed(whole, review)
     alone = _limited(plan, _blocking(verdicts, review.blocks(verdicts)), consent, live)
     return alone if len(alone.changes) > len(part.changes) else part
@@ -295,17 +322,8 @@ def _verdict(
 ) -> Verdict:
     """Decide one resource by itself: a change, or why nothing is written.
 
-    Why a resource is not written, in the order in which it is found:
-
-    1. It is unchanged: `hidden`, or `absent` and not live.
-    2. It is blocked: which live resource is meant cannot be said (`match_all`), or a declared name has no id.
-    3. It is blocked: a field is refused, or its visibility would be lost (`_blocks_of`).
-    4. It is unchanged: no field differs (`classify`). What is declared equals what is live in compared form,
-       what is kept or accepted stays, and what would be reset is at its default, as far as that is known.
-    5. All changes together are beyond the limits (`_limited`), it was not reviewed as it is now (`reviewed`),
-       or another run created it since the plan (`without_created`).
-    6. Apply reads again, and the resource is no longer as planned, or the run was stopped before (the steps
-       of `engine.apply.Run`). Otherwise that sends the body (`desired`) with `client.update`.
+    The table above has every other reason why a change is not sent. What is carried out is the body of
+    `engine.classify.desired`, with `client.update`.
     """
     key = declared.key
     if declared.hidden:

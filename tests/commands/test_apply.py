@@ -14,6 +14,7 @@ from reconciler.commands.workspace import Selection
 from reconciler.engine.plan import Consent
 from reconciler.errors import BadAnswer, Exit, Refused, UsageError
 from reconciler.sandbox import Variants
+from reconciler.sandbox.seeding import CONFIGS
 from tests.commands.world import EVERYTHING, RESETS, SETTINGS, Doing, Members, Screen, Terminal, World
 
 OTHER = "import_configs:\n  other: {name: Other}\n"
@@ -138,6 +139,11 @@ def test_a_body_refused_for_members_that_were_carried_names_the_line_to_write(wo
     assert "The survey 1 does not exist. Correct what the API names." in run.out
     assert "as they were: CreateDate, SurveySettings.LinkVersion." in run.out
     assert "server_members" not in run.out  # the refusal names none of them
+    with world.state.transaction() as documents:
+        documents.put(CONFIGS, 1, {**(documents.get(CONFIGS, 1) or {}), "Extras": {"Contacts": 4}})
+    run = world.applies()
+    assert "as they were: Contacts." in run.out
+    assert "server_members" not in run.out  # nor does the path of the request
 
 
 @pytest.mark.parametrize("orderby", ["obeyed", "ignored", "refused"])
