@@ -30,7 +30,7 @@ from pydantic import (
     model_serializer,
     model_validator,
 )
-from pydantic.alias_generators import to_pascal
+from pydantic.alias_generators import to_pascal, to_snake
 from pydantic_core import CoreSchema, core_schema
 
 from reconciler.config.discovery import WorkspaceFiles
@@ -622,16 +622,15 @@ def _of(customers: Sequence[str]) -> str:
 
 def _warnings(seed: Seed, zone: ZoneInfo) -> Iterator[Finding]:
     """Yield the times that a clock change moves, and what is copied in vain."""
-    names = {"EndDate": "end_date", "SendDate": "send_date", "TransactionDate": "transaction_date"}
     places = [("", seed.batch), *((f"customers.{n}.", c.members) for n, c in enumerate(seed.customers))]
     for before, members in places:
-        for name, path in names.items():
+        for name in ("EndDate", "SendDate", "TransactionDate"):
             moment = members.get(name)
             if isinstance(moment, Moment) and not is_relative(moment):
                 at, note = resolve(moment, _ANY_TIME, zone)
                 if note:
                     hint = f"that is {time_text(at, zone)}"
-                    yield Finding("clock-change", f"{before}{path}", note, hint, Severity.WARNING)
+                    yield Finding("clock-change", f"{before}{to_snake(name)}", note, hint, Severity.WARNING)
         some, whole = members.get("AnswersToCopy"), members.get("CopyAllAnswers")
         path = f"{before}answers_to_copy" if some else f"{before}copy_all_answers"
         if (some or whole) and members.get("PreviousId") is None:

@@ -27,6 +27,7 @@ from typing import Any, ClassVar, Literal, TypeAlias
 from zoneinfo import ZoneInfo
 
 from msgspec import Struct
+from pydantic.alias_generators import to_snake
 
 from reconciler.engine.kind import Json, digest_of
 from reconciler.problems import Place, Redacted
@@ -113,11 +114,7 @@ class DataItem(Redacted, frozen=True):
         return canonical(self.column) if isinstance(self.column, str) else self.column
 
 
-_COPYING = {
-    "PreviousId": "previous_id",
-    "AnswersToCopy": "answers_to_copy",
-    "CopyAllAnswers": "copy_all_answers",
-}
+_COPYING = ("PreviousId", "AnswersToCopy", "CopyAllAnswers")
 
 
 class SeedCustomer(Redacted, frozen=True):
@@ -141,9 +138,7 @@ class SeedCustomer(Redacted, frozen=True):
     @property
     def copies(self) -> tuple[str, ...]:
         """The fields by which it copies data or answers of an earlier customer of the tenant."""
-        return tuple(
-            name for member, name in _COPYING.items() if self.members.get(member) not in (None, False, [])
-        )
+        return tuple(to_snake(name) for name in _COPYING if self.members.get(name) not in (None, False, []))
 
     def digest(self, spelling: Spelling = canonical) -> str:
         """Return a fingerprint of the declared content in a spelling; the order of its data means nothing."""
