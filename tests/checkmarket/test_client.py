@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 import pytest
+from werkzeug.wrappers import Request
 
 from reconciler.checkmarket.client import ImportConfigs, open_checkmarket
 from reconciler.engine.kind import Json
@@ -43,18 +44,13 @@ class Server:
         self.headers: list[tuple[str, str]] = []
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
-        self._note(environ)
+        asked = Request(environ)
+        self.headers.append((asked.headers["X-Master-Key"], asked.headers["X-Key"]))
+        document = asked.get_json(force=True, silent=True)
+        self.seen.append((asked.method, asked.full_path.removesuffix("?"), document))
         status, answer = self._answers.pop(0) if len(self._answers) > 1 else self._answers[0]
         start_response(f"{status} -", [("Content-Type", "application/json")])
         return [answer if isinstance(answer, bytes) else json.dumps(answer).encode()]
-
-    def _note(self, environ: WSGIEnvironment) -> None:
-        body = environ["wsgi.input"].read()
-        query = f"?{environ['QUERY_STRING']}" if environ["QUERY_STRING"] else ""
-        self.headers.append((environ["HTTP_X_MASTER_KEY"], environ["HTTP_X_KEY"]))
-        self.seen.append(
-            (environ["REQUEST_METHOD"], environ["PATH_INFO"] + query, json.loads(body) if body else None)
-        )
 
 
 @contextmanager

@@ -68,6 +68,10 @@ A, B = "a.yaml", "b.yaml"
 PLAIN = "import_configs:\n  a:\n    name: A\n"
 KEEPS, RESETS = (f"{PLAIN}    undeclared: {policy}\n" for policy in ("keep", "reset"))
 AS_B, ID = RESETS.replace("a:\n", "b:\n"), "    id: 7\n"
+SHARE, OTHER_KEY = (
+    "4 checkmarket.requests_per_run",
+    {"targets": target().replace("{env: MASTER}", "{file: k}")},
+)
 NOW_B = "import_configs.b.undeclared: keep → reset"
 
 # What stands here is what tests/hostile/test_loosened_guardrails.py has not in its one pull request.
@@ -103,11 +107,7 @@ ROWS: list[tuple[Mapping[str, str], Mapping[str, str], list[str]]] = [
     ({}, beside("journal: 'sqlite:j.db'"), ["6 journal: (none) → sqlite:j.db"]),
     (beside("journal: {file: j}"), {}, ["3 journal: {file: j} → (none) stood at 6"]),
     # where credentials go, and which
-    (
-        {},
-        {"targets": target().replace("{env: MASTER}", "{file: k}")},
-        ["4 checkmarket.master_key: {env: MASTER} → {file: k}"],
-    ),
+    ({}, OTHER_KEY, ["4 checkmarket.master_key: {env: MASTER} → {file: k}"]),
     (
         {"targets": oauth()},
         {"targets": oauth(OAUTH.replace(": me", ": you").replace("env: S", "env: T"))},

@@ -159,17 +159,16 @@ def test_what_is_wrong_with_one_has_its_place(problems: Complain, entry: str, co
     assert found.hint
 
 
+TOKYO = "time_zone: Asia/Tokyo\n"
+
+
 @pytest.mark.parametrize(
     ("zone", "now", "holds"),
-    [
-        ("", "2026-12-31T22:59:59Z", True),
-        ("", "2026-12-31T23:00:00Z", False),
-        ("time_zone: Asia/Tokyo\n", "2026-12-31T16:00:00Z", False),
-    ],
+    [("", "22:59:59", True), ("", "23:00:00", False), (TOKYO, "16:00:00", False)],
 )
 def test_its_last_day_is_a_day_of_the_workspace(loaded: Read, zone: str, now: str, holds: bool) -> None:
     """In Amsterdam, where nothing else is said, the year is over an hour before UTC has it."""
-    at = datetime.fromisoformat(now).timestamp()
+    at = datetime.fromisoformat(f"2026-12-31T{now}Z").timestamp()
     files = {"reconciler.yaml": SETTINGS + zone, "a.yaml": mailing(f"accept: [{NOTE}]")}
     read = as_of(loaded(files), at)
     assert bool(read.declared["one"][0].accepted) is holds

@@ -47,18 +47,15 @@ class Server:
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         status, answer, *headers = self.replies[min(len(self.asked), len(self.replies) - 1)]
-        self._note(environ)
-        body = answer if isinstance(answer, bytes) else json.dumps(answer).encode()
-        every = {"Content-Type": "application/json", "Content-Length": str(len(body))}
-        start_response(f"{status} -", list((every | dict(*headers)).items()))
-        return [body]
-
-    def _note(self, environ: WSGIEnvironment) -> None:
         self.asked.append(f"{environ['REQUEST_METHOD']} {environ['PATH_INFO']}")
         self.queries.append(parse_qs(environ["QUERY_STRING"]))
         self.bodies.append(environ["wsgi.input"].read())
         self.tokens.append(environ.get("HTTP_AUTHORIZATION", ""))
         self.connections.append((environ.get("HTTP_CONNECTION", ""), environ.get("REMOTE_PORT", "")))
+        body = answer if isinstance(answer, bytes) else json.dumps(answer).encode()
+        every = {"Content-Type": "application/json", "Content-Length": str(len(body))}
+        start_response(f"{status} -", list((every | dict(*headers)).items()))
+        return [body]
 
 
 @contextmanager

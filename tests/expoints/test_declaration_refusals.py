@@ -217,13 +217,10 @@ def test_a_day_in_another_form_is_quoted_once_a_column_with_the_form_to_write(
 DUPLICATE = "    customers: [{email: x@example.com}, {email: x@example.com}]\n"
 
 
-@pytest.mark.parametrize(
-    "text",
-    [
-        MAILBOX_IN_TWO.replace("  b:\n", "  b:\n    shared_mailbox: true\n"),
-        f"{HEAD}{SENDABLE}    allow_duplicate_email: true\n{DUPLICATE}",
-    ],
-)
+SHARED = MAILBOX_IN_TWO.replace("  b:\n", "  b:\n    shared_mailbox: true\n")
+
+
+@pytest.mark.parametrize("text", [SHARED, f"{HEAD}{SENDABLE}    allow_duplicate_email: true\n{DUPLICATE}"])
 def test_a_mailbox_twice_is_fine_where_it_is_allowed(text: str, tmp_path: Path) -> None:
     assert problems_of(tmp_path, {"a.yaml": text}) == ()
 

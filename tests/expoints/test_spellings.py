@@ -24,13 +24,9 @@ def seed_of(text: str, *numbers: int, note: str = "") -> Seed:
     content = f"{note}{text}".encode()
     file: Json = {"FileName": text, "FileSize": len(content), "Data": base64.b64encode(content).decode()}
     members: dict[str, Any] = {"Answers": [{"BaseQuestionId": 1, "Text": text, "FileAnswers": [file]}]}
+    named = DataItem(text.split()[0], text, PLACE)
     customers = tuple(
-        SeedCustomer(
-            PLACE,
-            "a@example.com",
-            members,
-            (DataItem(text.split()[0], text, PLACE), DataItem(7, str(n), PLACE)),
-        )
+        SeedCustomer(PLACE, "a@example.com", members, (named, DataItem(7, str(n), PLACE)))
         for n in numbers or (1,)
     )
     return Seed("customer_seeds.s", PLACE, customers, {"BatchName": text}, Send.ON_CHANGE, "é")
@@ -56,12 +52,8 @@ def as_before(seed: Seed) -> list[Delivery]:
         contents = {path: json.dumps([path, value], sort_keys=True) for path, value in values.items()}
         data = sorted([str(item.column), item.value, ()] for item in one.data)
         digest = digest_of([digest_of(seed.batch), digest_of([one.email, one.members, data])])
-        name = f"a@example.com#{number}"
-        found.append(
-            Delivery(
-                name, "a@example.com", digest, DeliveryState.SENT, 0, 1, 0.0, seed.round, contents=contents
-            )
-        )
+        who = f"a@example.com#{number}", "a@example.com"
+        found.append(Delivery(*who, digest, DeliveryState.SENT, 0, 1, 0.0, seed.round, contents=contents))
     return found
 
 
