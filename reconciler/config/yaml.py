@@ -164,9 +164,8 @@ _CODE = re.compile(r"^ *(?:- +)*(?P<code>[^\s#].*)", re.MULTILINE)
 _STRANGE_COLON = re.compile(r"[-\w.]+ *(?P<colon>:)(?=[^\s/])|[-\w. ]+(?P<other>[：﹕︓꞉])")
 _FORM = "write KEY: VALUE, with a blank behind the colon"
 _NO_DASH = re.compile(r"-(?=[\w\"'{\[])")  # of a list item without a blank behind it
-_BESIDE = re.compile(
-    r"(?:[ \t]*(?:#[^\r\n]*)?[\r\n]+)+(?P<indent> *)[\w-]+ *:(?=\s)"
-)  # the next line is a key
+# The next line is a key.
+_BESIDE = re.compile(r"(?:[ \t]*(?:#[^\r\n]*)?[\r\n]+)+(?P<indent> *)[\w-]+ *:(?=\s)")
 _BEGUN_BY_SIGNS = ("alias", "anchor", "directive", "tag", "block scalar")
 
 _Cause: TypeAlias = tuple[int, str, str]  # where the mistake is, what it is, what to write instead

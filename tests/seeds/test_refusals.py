@@ -133,15 +133,11 @@ class TestTheFiles:
         "fields",
         [
             {"is_test": None},
-            {"is_test": False, "is_concept": False},
             {"notification_email_addresses": None},
             {"notification_email_addresses": ["ceo@real.example"]},
             {"defaults": {"data": DATA, "phone_number": "+31612345678"}},
-            *(
-                {"customers": [{"email": JOHN}, {"email": email}]}
-                for email in ("ceo@real.example", "ceo@real.example,x@example.com", "x@exаmple.com", "")
-            ),
-            {"customers": [{"email": "CEO <x@example.com>"}]},
+            {"customers": [{"email": JOHN}, {"email": "ceo@real.example"}]},
+            {"customers": [{"email": JOHN}, {"email": "ceo@real.example,x@example.com"}]},
         ],
         ids=str,
     )
