@@ -182,7 +182,7 @@ def header_text(plan: Plan) -> str:
         by_policy, may = plan.resets_by_policy, "" if plan.may_reset is None else f" of {plan.may_reset}"
         flag = "" if plan.may_reset == limits.resets else f"{'' if may else ', allowed'} by --allow-resets"
         end = ", so these are blocked" if refused else ""
-        named = "" if scope.restores else f"named {plan.resets - by_policy}, by policy "
+        named = "empty before " if scope.restores else f"named {plan.resets - by_policy}, by policy "
         resets += f" ({named}{by_policy + refused}{may}{flag}{end})"
     share = f" (from {SHARE_COUNTS_FROM} live on)" if isinstance(limits.updates, Share) else ""
     lines = [

@@ -269,3 +269,10 @@ def test_the_legend_gives_the_reason_for_resets(opened: Open, restores: int | No
     scope = replace(report.plan.scope, restores=restores)
     page = opened(replace(report, plan=replace(report.plan, scope=scope))).page
     assert why in page.inner_text("footer")
+
+
+def test_the_end_of_a_run_keeps_what_its_plan_said_of_a_change_and_names_the_run() -> None:
+    page = html([replace(applied(), run=7)], Links())
+    assert "Found by its name; to keep it" in page
+    assert "run 7 of the journal" in page
+    assert "of the journal" not in html([planned()], Links())

@@ -172,7 +172,7 @@ def _section(reported: Reported, links: Links) -> Document:
             (harmless(tally(code, some)), [_problem(one, links) for one in some])
             for code, some in warnings_by_code(reported.problems).items()
         ],
-        **dict.fromkeys(("summary", "fingerprint"), ""),
+        **dict.fromkeys(("summary", "fingerprint", "run"), ""),
         **dict.fromkeys(("lines", "loosened", "groups", "notes", "lists", "to_write", "figures"), ()),
     }
     if isinstance(reported, Stopped):
@@ -181,6 +181,7 @@ def _section(reported: Reported, links: Links) -> Document:
         "lines": header_text(reported.plan).splitlines(),
         "loosened": [_problem(one, links) for one in reported.loosened],
         "fingerprint": reported.fingerprint,
+        "run": reported.run,
     }
     return section | (_end(reported, links) if reported.is_applied else _plan(reported, links))
 
@@ -356,7 +357,7 @@ def _ended(planned: TargetReport, outcome: Outcome, change: Change | None, links
         what=f"{action} id {outcome.id}" if action and outcome.id is not None else card.what,
         is_open=outcome.result is not Result.APPLIED or bool(outcome.warnings),
         reasons=[harmless(outcome.reason)] if outcome.reason else [],
-        notes=[f"warning: {harmless(warning)}" for warning in outcome.warnings],
+        notes=[*(f"warning: {harmless(warning)}" for warning in outcome.warnings), *card.notes],
     )
 
 
