@@ -124,7 +124,7 @@ def seeds_exits(plan: SeedsPlan) -> Iterator[Exit]:
     for seed in plan.seeds:
         if seed.count(RecipientState.IN_DOUBT):
             yield Exit.IN_DOUBT
-        if seed.blocks and seed.due:
+        if seed.withheld:
             yield seed.blocked_exit
         if seed.is_found:
             yield Exit.REFUSED

@@ -109,14 +109,17 @@ class SeedPlan(Struct, frozen=True):
         return self.seed.send is not Send.BY_HAND and self.count(RecipientState.FOUND) > 0
 
     @property
+    def withheld(self) -> tuple[Recipient, ...]:
+        """The recipients that apply would send but for a rule: none of what it leaves to `seeds send`."""
+        return self.due if self.blocks and self.seed.send is not Send.BY_HAND else ()
+
+    @property
     def kept_back(self) -> int:
         """How many recipients apply keeps away from, by a rule or as another may have mailed them.
 
         A seed with any is called blocked.
         """
-        return (len(self.due) if self.blocks else 0) + (
-            self.count(RecipientState.FOUND) if self.is_found else 0
-        )
+        return len(self.withheld) + (self.count(RecipientState.FOUND) if self.is_found else 0)
 
     @property
     def unrecorded(self) -> tuple[Recipient, ...]:

@@ -111,7 +111,7 @@ class Sender(Struct, frozen=True):
                 result = kept_waiting(seed, why) if why else self.send(seed, seed.to_send)
                 reason = reason or ("the tenant takes nothing further" if result.stops else "")
                 yield result
-            elif seed.blocks and seed.due:
+            elif seed.withheld:
                 notes = tuple(block.message for block in seed.blocks)
                 yield SendResult(seed.seed.key, notes=notes, exit=seed.blocked_exit)
 

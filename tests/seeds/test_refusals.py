@@ -13,8 +13,9 @@ from msgspec.structs import replace
 from reconciler.commands.console import Console
 from reconciler.commands.expoints import expoints_session
 from reconciler.commands.journal import open_to_write
+from reconciler.commands.seeds import seeds_send
 from reconciler.commands.session import open_session
-from reconciler.errors import Exit, FilesInvalid
+from reconciler.errors import Exit, FilesInvalid, Refused
 from reconciler.expoints.recipients import SeedPlan
 from reconciler.sandbox import Variants
 from tests.commands.world import EVERYTHING
@@ -110,6 +111,15 @@ class TestTheTenant:
         world.declare(JOHN, JANE, end_date=day)
         end = world.apply()
         assert (end.exit, end.codes, end.counts) == (Exit.REFUSED, ["ends-before-sending"], {})
+
+    def test_what_is_sent_by_hand_only_refuses_no_run_once_its_days_are_over(self, world: SeedWorld) -> None:
+        world.declare(JOHN, send="by_hand", end_date="2026-10-01")
+        world.rest(60 * 86_400)
+        exit, shown = world.plan()
+        assert (exit, world.apply().exit) == (Exit.DONE, Exit.DONE)
+        assert "! the questionnaire closes at 2026-10-01" in shown
+        with pytest.raises(Refused, match="the questionnaire closes"):
+            world.ran(seeds_send, "smoke", EVERYTHING, again=False, yes=True)
 
     def test_a_day_of_mail_that_is_over_is_told_and_sent(self, world: SeedWorld) -> None:
         world.declare(JOHN, JANE, defaults={"data": DATA, "send_date": "2020-01-01"})
