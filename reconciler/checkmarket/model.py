@@ -13,7 +13,7 @@ from functools import partial
 from typing import Annotated, get_args
 
 from msgspec.structs import replace
-from pydantic import AfterValidator, BaseModel, Field
+from pydantic import BaseModel, BeforeValidator, Field
 
 from reconciler.config.resources import ApiFields, Finding, Named, Section
 from reconciler.config.validation import INT32_MAX, NOT_BLANK, Id, passing, pattern_of, shape
@@ -61,13 +61,21 @@ _DELIMITER_NAMES = {
 }
 
 
-def _checked(pattern: str, hint: str | Callable[[str], str]) -> AfterValidator:
-    """Return what refuses a text that the pattern does not match from end to end."""
-    return passing(re.compile(pattern, re.DOTALL).fullmatch, "invalid-value", "this cannot be", hint)
+def _checked(pattern: str, hint: str | Callable[[str], str]) -> BeforeValidator:
+    """Return what refuses a text that the pattern does not match from end to end, however long."""
+    form = re.compile(pattern, re.DOTALL)
+    is_one = passing(
+        lambda value: not isinstance(value, str) or form.fullmatch(value),
+        *("invalid-value", "this cannot be", hint),
+    )
+    return BeforeValidator(is_one.func)
 
 
 # Parts of a date as strftime, other programs and other languages write them → in the vendor's letters.
-_DATE_PARTS = {"%-?[de]": "dd", "%-?m": "MM", "%Y": "yyyy", "%y": "yy", "[DTt]": "d", "m": "M", "[YJj]": "y"}
+_DATE_PARTS = {
+    **{"%-?[de]": "dd", "%-?m": "MM", "%Y": "yyyy", "%y": "yy", "[jJ](?=.*[aA])|[DTtgG]": "d", "m": "M"},
+    **{"[YJjaA]": "y", "[\u2010-\u2015\u2212]": "-"},
+}
 
 
 def _date_hint(value: str) -> str:
@@ -347,7 +355,7 @@ def _doubtful(declared: Declared, values: Mapping[str, Json | Reference]) -> Ite
     if settings and _SURVEY in empty:
         message = "survey_settings name no survey, so there is none that they could be about"
         yield warning("no-survey", settings, message, "declare survey_settings.survey")
-    elif update_type == 1 and values.get(_SURVEY) is None:
+    elif update_type == 1 and _SURVEY in empty:
         message = "1 updates contacts of “this survey”, and no survey is declared"
         yield warning("contradiction", "update_type_id", message, "declare survey_settings.survey")
     switch = values.get(_SWITCH)

@@ -27,7 +27,7 @@ from pydantic import BaseModel
 from reconciler.config import nodes
 from reconciler.config.discovery import shown
 from reconciler.config.names import BLANKS, UNWRITABLE, meant, snake, visible
-from reconciler.config.nodes import Node, Scalar, Source
+from reconciler.config.nodes import LINE_BREAK, Node, Scalar, Source
 from reconciler.config.resources import Controls, Finding, blocks_of
 from reconciler.config.validation import MOST_PROBLEMS, Model, Report, Vocabulary, kind_of, paths, validated
 from reconciler.config.yaml import DEEPEST, Refusal, Unreadable, check_is_text, unseen
@@ -359,6 +359,7 @@ _MARKS = (
     *((codecs.BOM_UTF32_LE, "utf-32"), (codecs.BOM_UTF32_BE, "utf-32")),  # which begins like the next one
     *((codecs.BOM_UTF16_LE, "utf-16"), (codecs.BOM_UTF16_BE, "utf-16")),
 )
+_WORKBOOKS = (b"PK\3\4", b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1")  # how .xlsx and .ods begin, and .xls
 _SAVE_AS_UTF_8 = (
     "save it as UTF-8: in Excel as “CSV UTF-8 (Comma delimited)”; in LibreOffice by “Save As” with “Edit "
     "filter settings”, character set “Unicode (UTF-8)”"
@@ -377,6 +378,9 @@ def read_rows(content: bytes, file: str, section: _Section, report: Report, key:
         report.add(Problem(code, Place(file, line, column), key, message, hint, severity))
 
     try:
+        if content.startswith(_WORKBOOKS):
+            message = "this is a workbook of Excel or LibreOffice, whatever its name ends in"
+            raise Unreadable(Refusal("unknown-format", message, _SAVE_AS_UTF_8))
         text = _decoded(content)
         check_is_text(text)
         if file.lower().endswith(LINES):
@@ -387,7 +391,8 @@ def read_rows(content: bytes, file: str, section: _Section, report: Report, key:
         message = f"the file is not {error.encoding.upper()} from here on"
         if error.encoding == "utf-8":
             message += "; it may be Windows-1252 or latin-1, which nothing tells apart surely"
-        tell("not-utf-8", message, _SAVE_AS_UTF_8, content.count(b"\n", 0, error.start) + 1)
+        before = content[: error.start].decode(error.encoding, "replace")
+        tell("not-utf-8", message, _SAVE_AS_UTF_8, len(LINE_BREAK.split(before)))
     except Unreadable as unreadable:
         tell(*unreadable.refusal, unreadable.line)
 
@@ -436,6 +441,8 @@ def _table(text: str, file: str, section: _Section, tell: _Tell) -> Iterator[Nod
     for number in [*misfits][:1]:
         message = f"this row has {misfits[number]} cells, the first line has {len(headers)}"
         hint = "add or remove cells; a cell that holds a delimiter is written in quotes"
+        if misfits[number] < named:
+            hint += "; Excel leaves empty cells at the end of rows out, so let a full column be the last"
         tell("csv-row", f"{message}{_lines_of([*misfits])}", hint, number)
 
 

@@ -100,6 +100,10 @@ def test_every_cell_has_its_line_and_its_column_of_the_table() -> None:
         (f"email\n{'a' * 200_000}\n", [("csv-syntax", 2, 1)]),
         ("email\na\n\x1b[31m\n", [("control-character", 3, 1)]),
         (b"email\na\n\xe9\n", [("not-utf-8", 3, 1)]),
+        (b"email\ra\r\xe9\r", [("not-utf-8", 3, 1)]),
+        ("email\ra\r\x1b\r", [("control-character", 3, 1)]),
+        (b"PK\3\4\x14\0\6\0\x08\0", [("unknown-format", 1, 1)]),
+        (b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1\0\0", [("unknown-format", 1, 1)]),
         ("email\n<<<<<<< HEAD\na\n", [("conflict-markers", 2, 1)]),
         ("email\nä\n".encode("utf-16") + b"\0", [("not-utf-8", 3, 1)]),
     ],
@@ -117,6 +121,7 @@ def test_rows_with_another_number_of_cells_are_told_together() -> None:
     (problem,) = report.problems()
     lines = "(line 2; likewise 3, 4, 5, 6 and 195 more)"
     assert problem.message == f"this row has 1 cells, the first line has 2 {lines}"
+    assert "Excel leaves empty cells" in problem.hint
 
 
 def test_rows_beside_a_wrong_one_are_read() -> None:
