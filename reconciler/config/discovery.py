@@ -13,12 +13,13 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, ClassVar
 
 from msgspec import field
+from msgspec.structs import replace
 
 from reconciler.config.names import instead, visible
 from reconciler.config.nodes import Document, unread
 from reconciler.config.yaml import LARGEST_FILE, Refusal, Unreadable, check_is_file, read
 from reconciler.errors import UsageError
-from reconciler.problems import Place, Problem, Redacted, folded
+from reconciler.problems import Place, Problem, Redacted, Severity, folded
 
 if TYPE_CHECKING:
     from zoneinfo import ZoneInfo
@@ -68,7 +69,10 @@ def _misnamed(*folders: Path) -> str:
     for folder in folders:
         with suppress(OSError):
             for path in sorted(folder.iterdir()):
-                if folded(path.name) in (SETTINGS_FILE, SETTINGS_FILE.replace("yaml", "yml")):
+                if folded(path.name).removesuffix(".txt") in (
+                    SETTINGS_FILE,
+                    SETTINGS_FILE.replace("yaml", "yml"),
+                ):
                     return f"; rename {visible(str(path), longest=4096)} to {SETTINGS_FILE}"
     return ""
 
@@ -115,7 +119,10 @@ def read_workspace(folder: Path, base: Path, edited: Mapping[Path, bytes] = NOT_
 def workspace_files(
     folder: Path, refuse: Callable[[Path, Refusal], object] = lambda _path, _why: None
 ) -> Iterator[Path]:
-    """Yield the path of every file that `read_workspace` reads; `refuse` is given each folder left out."""
+    """Yield the path of every file that `read_workspace` reads.
+
+    `refuse` is given each folder that is left out, and each file whose name only looks like one that is read.
+    """
 
     def fail(error: OSError) -> None:
         refuse(Path(str(error.filename)), _unreadable(error))
@@ -127,6 +134,12 @@ def workspace_files(
             refuse(here / folders[0], _TOO_DEEP)
             folders.clear()
         yield from (here / name for name in sorted(filter(is_workspace_file, files)))
+        for name in sorted(files):
+            form = "" if is_workspace_file(name) else folded(name)
+            if is_workspace_file(form):
+                refuse(here / name, _STRANGE_NAME)
+            elif is_workspace_file(form.removesuffix(".txt")):
+                refuse(here / name, _TEXT_NAME)
         for path in map(here.joinpath, folders):
             # A folder inside that a link leads to is read where it really is.
             try:
@@ -160,13 +173,29 @@ _TOO_DEEP = Refusal(
 )
 
 
+_STRANGE_NAME = Refusal(
+    "strange-suffix",
+    "its name only looks as if it ended in .yaml: it holds blanks, unseen or other letters",
+    "rename it",
+)
+_TEXT_NAME = Refusal(
+    "unread-file",
+    "it is not read, for its name ends in .txt, which Windows may hide",
+    "rename it to end in .yaml, or switch this warning off where it is meant so",
+)
+
+
 def _unreadable(error: OSError) -> Refusal:
     return Refusal("unreadable-file", f"it cannot be read: {error.strerror or error}", "make it readable")
 
 
 def _refused(file: str, why: Refusal) -> Document:
     code, message, hint = why
-    return unread(file, Problem(code, Place(file, 1, 1), "", message, hint))
+    place = Place(file, 1, 1)
+    if why is _TEXT_NAME:
+        warning = Problem("unread-file", place, "", message, hint, Severity.WARNING)
+        return replace(unread(file, warning), whole=True)
+    return unread(file, Problem(code, place, "", message, hint))
 
 
 class WorkspaceFiles(Redacted, frozen=True, eq=False):

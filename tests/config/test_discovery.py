@@ -37,7 +37,7 @@ def test_two_in_one_folder_are_both_named(tmp_path: Path) -> None:
 def test_no_workspace_says_what_to_do(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match=r"write one.*--workspace"):
         find_workspace(None, tmp_path)
-    for name in ("reconciler.yml", "Reconciler.YAML"):
+    for name in ("reconciler.yml", "Reconciler.YAML", "reconciler.yaml.txt"):
         there = tmp_path / name / "configs"
         there.mkdir(parents=True)
         (there / name).touch()
@@ -48,6 +48,24 @@ def test_no_workspace_says_what_to_do(tmp_path: Path) -> None:
     make(deep / "configs")
     with pytest.raises(UsageError, match=r"did you mean .*configs\?"):
         find_workspace(deep, tmp_path)
+
+
+@pytest.mark.parametrize(("name", "code", "severity", "hint"), [
+    ("a.yaml ", "strange-suffix", "error", "rename it"),
+    ("a.yml\u200b", "strange-suffix", "error", "rename it"),
+    ("a.ｙａｍｌ", "strange-suffix", "error", "rename it"),
+    ("sub/a.yaml.txt", "unread-file", "warning", "rename it to end in .yaml"),
+    ("A.YML.TXT", "unread-file", "warning", "rename it to end in .yaml"),
+])  # fmt: skip
+def test_a_file_whose_name_only_looks_like_one_that_is_read_is_told(
+    name: str, code: str, severity: str, hint: str, workspace: Write
+) -> None:
+    folder = workspace(
+        {name: "mailings: {}", "a.yaml.bak": "", "a.yaml~": "", "b.yaml.j2": "", ".b.yaml ": ""}
+    )
+    (problem,) = (problem for document in read_workspace(folder, folder) for problem in document.problems)
+    assert (problem.code, problem.severity) == (code, severity)
+    assert hint in problem.hint
 
 
 def test_yaml_files_in_any_folder_are_read_in_a_stable_order(workspace: Write) -> None:
