@@ -73,9 +73,9 @@ def _checked(pattern: str, hint: str | Callable[[str], str]) -> BeforeValidator:
 
 # Parts of a date as strftime, other programs and other languages write them → in the vendor's letters.
 _DATE_PARTS = {
-    **{"%-?[de]": "dd", "%-?m": "MM", "%Y": "yyyy", "%y": "yy", "[jJ](?=.*[aA])|[DTtgG]": "d", "m": "M"},
-    **{"[YJjaA]": "y", "[\u2010-\u2015\u2212]": "-"},
-}
+    "%-?[de]": "dd", "%-?m": "MM", "%Y": "yyyy", "%y": "yy", "[jJ](?=.*[aA])|[DTtgG]": "d", "m": "M",
+    "[YJjaA]": "y", "[\u2010-\u2015\u2212]": "-",
+}  # fmt: skip
 
 
 def _date_hint(value: str) -> str:

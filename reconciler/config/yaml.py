@@ -96,7 +96,7 @@ def read(content: bytes, file: str) -> Document:
         unreadable = error
     except YAMLError as error:
         last = composer.last if composer else None
-        if composer and last and last.place in composer.doubted:
+        if composer and last and last.place.line in {one.line for one in composer.doubted}:
             return unread(file, *problems)  # what follows from the last value tells nothing more
         unreadable = _syntax(error, text, last)
     code, message, hint = unreadable.refusal

@@ -160,6 +160,7 @@ MISTAKES = [  # what is written, where the mistake stands, its cause, what to wr
     ("mailings: {}".encode("utf-16-le"), "1:1", "UTF-16", "UTF-8"),
     (M + "    name:\xa0Foo\n    note: a\n", "3:10", "NO-BREAK SPACE U+00A0", "plain blank"),
     (M + "    name: Foo\n   \xa0note: a\n", "4:4", "NO-BREAK SPACE U+00A0", "plain blank"),
+    (M + "    note: F\n\xa0\xa0k: {name: A}\n  l: {}\n", "4:1", "NO-BREAK SPACE U+00A0", "plain blank"),
     (M + "    name: a\n\xa0\xa0note: Foo\n", "4:1", "NO-BREAK SPACE U+00A0", "plain blank"),
 ]  # fmt: skip
 
