@@ -274,7 +274,8 @@ def _check_known(section: Section, path: str) -> None:
     if path not in words:
         parent, _, name = path.rpartition(".")
         saying = unknown_name(name, parent, Vocabulary(words, section.older_names))
-        raise UsageError(f"{visible(path)}: {saying.message}; {saying.hint}")
+        where = f"{visible(path)}: " if parent else ""
+        raise UsageError(f"{where}{saying.message}; {saying.hint}")
 
 
 def full_path(section: Section, text: str, controls: Collection[str] = ()) -> str:

@@ -243,6 +243,12 @@ REFUSED = [
     ("news-*", "frist_row=1", "write first_row"),
     ("news-*", "FirstRow=1", "write first_row"),
     ("news-*", "targets.nowhere.id=1", "targets.NAME.FIELD"),
+    ("news-be", "nmae=x", "^nmae is not known here; write name$"),
+    (
+        "news-be",
+        "survey_settings.survye=x",
+        "^survey_settings.survye: survye is not known here; write survey$",
+    ),
     ("news-be", "name:=Winter", "behind :="),
     ("news-be", "name:=|", "behind :="),
     ("news-be", "first_row:=3 # rows", "behind :="),
