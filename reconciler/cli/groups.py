@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from functools import partial
-from pathlib import Path
 from typing import Any
 
 import click
@@ -19,6 +18,7 @@ from reconciler.cli.options import (
     lock_of,
     lock_options,
     option,
+    out_option,
     output_options,
     plain_options,
     recreate_option,
@@ -82,19 +82,11 @@ def history_prune(older_than: str, yes: bool, **options: Any) -> Command:
     return partial(history_prune, seconds(older_than, "--older-than"), selection_of(options), yes=yes)
 
 
-# A plan of the files goes to the place that RECONCILER_OUT names, so --out of this one has its own variable.
 @click.command(epilog=EPILOG)
 @run_argument
 @selection_options
 @option("--plan", is_flag=True, help="Show the way back, and write nothing.")
-@click.option(
-    "--out",
-    type=click.Path(path_type=Path),
-    metavar="FILE",
-    envvar="RECONCILER_RESTORE_OUT",
-    show_envvar=True,
-    help="The same, and write it to a file, for apply.",
-)
+@out_option("The same, and write it to a file, for apply.", "RESTORE_OUT")
 @allow_resets_option
 @recreate_option
 @report_option

@@ -24,10 +24,16 @@ _FINGERPRINT = re.compile("[0-9a-f]{64}")
 _SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 
 
-def option(*names: str, **settings: Any) -> Decorator:
+def option(*names: str, variable: str = "", **settings: Any) -> Decorator:
     """Return an option with its RECONCILER_… variable, for everything that does not consent to something."""
-    variable = "RECONCILER_" + names[0].lstrip("-").replace("-", "_").upper()
-    return click.option(*names, envvar=variable, show_envvar=True, **settings)
+    named = variable or names[0].lstrip("-").replace("-", "_").upper()
+    return click.option(*names, envvar=f"RECONCILER_{named}", show_envvar=True, **settings)
+
+
+def out_option(help: str, variable: str = "OUT") -> Decorator:
+    """Return `--out`, with a variable of its own for each document that goes to another place."""
+    path = click.Path(path_type=Path)
+    return option("--out", variable=variable, type=path, metavar="FILE", help=help)
 
 
 def _all_of(*options: Decorator) -> Decorator:
@@ -112,11 +118,10 @@ consent_options = _all_of(
 )
 
 # `history --since` takes a time, so the variable of this one is not called after the flag alone.
-since_option = click.option(
+since_option = option(
     "--since",
+    variable="SINCE_REF",
     metavar="REF",
-    envvar="RECONCILER_SINCE_REF",
-    show_envvar=True,
     help="Tell apart what the files since a commit cause.",
 )
 

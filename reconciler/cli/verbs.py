@@ -18,6 +18,7 @@ from reconciler.cli.options import (
     lock_options,
     named_targets,
     option,
+    out_option,
     output_options,
     output_options_with,
     plain_options,
@@ -46,9 +47,7 @@ def validate(**options: Any) -> Command:
 
 @click.command(epilog=EPILOG)
 @planning_options
-@option(
-    "--out", type=click.Path(path_type=Path), metavar="FILE", help="Also write the plan to a file, for apply."
-)
+@out_option("Also write the plan to a file, for apply.")
 @option("--detailed-exitcode", is_flag=True, help="Exit 2 where changes are pending.")
 @output_options
 @runs
@@ -119,21 +118,13 @@ def show(key: str, **options: Any) -> Command:
     return partial(show, key, selection_of(options))
 
 
-# A plan goes to the place that RECONCILER_OUT names, so --out of this one has a variable of its own.
 @click.command(epilog=EPILOG)
 @selection_options
 @all_targets_option
 @option(
     "--detailed-exitcode", is_flag=True, help="Exit 2 where anything is pending, drifted, blocked, to send."
 )
-@click.option(
-    "--out",
-    type=click.Path(path_type=Path),
-    metavar="FILE",
-    envvar="RECONCILER_STATUS_OUT",
-    show_envvar=True,
-    help="Also write it to a file that every user may read.",
-)
+@out_option("Also write it to a file that every user may read.", "STATUS_OUT")
 @output_options_with("openmetrics", "prometheus")
 @runs
 def status(**options: Any) -> Command:

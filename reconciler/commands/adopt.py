@@ -28,20 +28,12 @@ from reconciler.config.file_edits import EVERY_TARGET, FileEdits, ResourceEditor
 from reconciler.config.names import instead, keys_for, meant, visible
 from reconciler.config.resources import Named, Resource
 from reconciler.engine.body import written
-from reconciler.engine.change import Change, Plan
+from reconciler.engine.change import Plan
 from reconciler.engine.classify import FieldClass, FieldView, desired
 from reconciler.engine.inventory import Listing, name_of
 from reconciler.engine.kind import Declared, Given, Live, digest_of
 from reconciler.engine.plan import Consent
-from reconciler.errors import (
-    BadAnswer,
-    Declined,
-    Exit,
-    Forbidden,
-    NotFound,
-    ReconcilerError,
-    UsageError,
-)
+from reconciler.errors import BadAnswer, Declined, Exit, Forbidden, NotFound, ReconcilerError, UsageError
 from reconciler.journal.entries import ADOPT, Intent
 from reconciler.problems import Place
 from reconciler.render.listing import (
@@ -53,7 +45,7 @@ from reconciler.render.listing import (
     brought_text,
     left_text,
 )
-from reconciler.render.values import counted, problem_document
+from reconciler.render.values import counted
 
 _NO_NAMES = (Forbidden, NotFound, Declined, BadAnswer)
 """What a list of names can fail with while everything else works: its role, or a path that is inferred."""
@@ -99,12 +91,6 @@ def _exporter(snapshot: LiveSnapshot, console: Console) -> Exporter:
     return Exporter(SECTION, snapshot.account, names.name_of, names.id_of, undeclared, ignored)
 
 
-def _every_change(plan: Plan) -> Iterator[Change]:
-    """Yield every change of a plan to what is live, those that are blocked too."""
-    blocked = (one.change for one in plan.blocked if one.change)
-    yield from (change for change in (*plan.changes, *blocked) if change.live)
-
-
 class Wanted(Struct, frozen=True):
     """Which live configurations are adopted, and into which files."""
 
@@ -133,7 +119,7 @@ def adopt(
             snapshot = read_live(session, [*declared, *asked], memory, _EVERYTHING, listing, console)
             plan = snapshot.plan_of(declared)
             known = [(one.id, one.key) for one in plan.unchanged]
-            known += [(change.id, change.key) for change in _every_change(plan)]
+            known += [(change.id, change.key) for change in plan.every_change if change.live]
             managed = {id: key for id, key in known if id is not None}
             files = edits_of(session.workspace, environment)
             adoption = _Adoption(wanted, snapshot, _exporter(snapshot, console), files, environment.folder)
@@ -146,7 +132,7 @@ def adopt(
         text = adopted_text(
             adopted, len(edits), len(managed), writes=not diff, paint=console.paint, verbose=console.verbose
         )
-        document = adopted_document(adopted) | {"problems": [*map(problem_document, after.warnings)]}
+        document = adopted_document(adopted, after.warnings)
         finish(session.workspace, edits, console, text, document, diff=diff)
         if not diff:
             _write_down("adopt", snapshot, left, now, console)
@@ -322,7 +308,7 @@ def adopt_update(
             files = edits_of(session.workspace, environment)
             resources = session.workspace.resources
             brought: list[Brought] = []
-            for change in _every_change(plan):
+            for change in (one for one in plan.every_change if one.live):
                 editor = ResourceEditor(files, SECTION, resources[change.key], session.workspace.targets)
                 brought += [
                     _bring(editor, exporter, session.target.name, view, change.live)
@@ -335,12 +321,12 @@ def adopt_update(
             left = snapshot.plan_of(now)
         paint, verbose = console.paint, console.verbose
         text = brought_text(brought, len(edits), writes=not diff, paint=paint, verbose=verbose)
-        document = brought_document(brought) | {"problems": [*map(problem_document, after.warnings)]}
+        document = brought_document(brought, after.warnings)
         finish(session.workspace, edits, console, text, document, diff=diff)
         if not diff:
             _write_down("adopt --update", snapshot, left, now, console)
     console.problems(after.warnings)
-    resets = sum(len(change.resets) for change in _every_change(plan))
+    resets = sum(len(change.resets) for change in plan.every_change)
     if resets:
         console.say(f"Live fields that nothing declares stay undeclared: {resets}. See them with plan.")
     return Exit.DONE

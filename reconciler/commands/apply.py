@@ -341,8 +341,7 @@ def _applied(
 
 def _found_creates(plan: Plan) -> list[tuple[LastWrite, int]]:
     """Return the creates in doubt of which the plan has found by the name what they made, with its id."""
-    changes = [*plan.changes, *(one.change for one in plan.blocked if one.change)]
-    ids = {one.key: one.id for one in changes if one.adopted}
+    ids = {one.key: one.id for one in plan.every_change if one.adopted}
     ids |= {one.key: one.id for one in plan.unchanged if one.adopted}
     doubts = [(key, one) for key, one in plan.account.last_writes.items() if one.is_create_in_doubt]
     return [(doubt, id) for key, doubt in doubts if (id := ids.get(key)) is not None]

@@ -232,7 +232,4 @@ def _is_applied(operation: Operation) -> bool:
 
 def id_after(operation: Operation) -> int | None:
     """Return the id that a resource has after its last write, `None` where it has none or it is unknown."""
-    intent, ending = operation.intent, operation.ending
-    if intent.action == Action.DELETE:
-        return None
-    return ending.id if ending and ending.id is not None else intent.id
+    return None if operation.intent.action == Action.DELETE else operation.id

@@ -16,10 +16,10 @@ from msgspec.structs import replace
 
 from reconciler.commands.console import Console
 from reconciler.commands.environment import Environment, noticed_interrupts
-from reconciler.commands.session import chosen_target
+from reconciler.commands.session import check_globs, chosen_target
 from reconciler.commands.workspace import Selection, open_workspace
 from reconciler.config.load import Workspace
-from reconciler.config.names import meant_key, visible
+from reconciler.config.names import visible
 from reconciler.config.settings import Setting, references_in
 from reconciler.engine.kind import matches
 from reconciler.errors import Exit, FilesInvalid, ReconcilerError, UsageError, describe
@@ -235,13 +235,8 @@ def for_each_target(
     def there(globs: Sequence[str], some: Sequence[str]) -> tuple[str, ...]:
         return tuple(glob for glob in globs if any(matches(key, glob) for key in some))
 
-    for glob in (*selection.only, *selection.exclude):
-        if not any(there([glob], some) for some in keys.values()):
-            hint = meant_key(glob, {key for some in keys.values() for key in some})
-            targets_named = ", ".join(keys)
-            raise UsageError(
-                f"nothing declared on the targets {targets_named} is called {visible(glob)}; {hint}"
-            )
+    everywhere = {key for some in keys.values() for key in some}
+    check_globs(selection, everywhere, f"the targets {', '.join(keys)}")
     begin(workspace, console, environment)
     ends = []
     with noticed_interrupts() as interrupted:

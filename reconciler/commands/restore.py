@@ -60,15 +60,11 @@ def way_back(number: int, session: Session, memory: Memory) -> tuple[list[Declar
         for o in changed
         if o not in nameless
     ]
-    latest = memory.past.latest(session.account, adopted=False)
     # A way back from the same run that ended half-way is no other run.
-    again = {
-        one.number
-        for one in memory.past.runs(session.account)
-        if one.start.command.split()[:2] == [RESTORE.strip(), str(number)]
-    }
-    later = [k for o in changed if (k := o.intent.key) in latest and latest[k].run > number]
-    later = [key for key in later if latest[key].run not in again]
+    runs = (one for one in memory.past.runs(session.account) if one.number > number)
+    others = {r.number for r in runs if r.start.command.split()[:2] != f"{RESTORE}{number}".split()}
+    latest = memory.past.latest(session.account, adopted=False)
+    later = [k for o in changed if (k := o.intent.key) in latest and latest[k].run in others]
     lost = [f"{path} of {o.intent.key}" for o in changed for path in _taken_away(session.kind, o)]
     notes = _notes(run, [o.intent.key for o in nameless], later, lost)
     return declared, (*([mailed] if mailed else []), *notes)

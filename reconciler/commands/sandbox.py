@@ -8,13 +8,13 @@ from typing import TypeVar
 from reconciler.commands.console import Console
 from reconciler.commands.environment import Environment
 from reconciler.commands.journal import open_past
-from reconciler.commands.runs import NO_WAIT, OpenRun, open_run
+from reconciler.commands.runs import NO_WAIT, open_run
 from reconciler.commands.session import chosen_target, open_session, private_sandbox
 from reconciler.commands.workspace import Selection, open_workspace
 from reconciler.config.settings import SANDBOX
 from reconciler.engine.change import Action
 from reconciler.errors import Exit, UsageError
-from reconciler.journal.entries import DeliveryState, Ending, Intent, Operation
+from reconciler.journal.entries import DeliveryState, Ending, Intent
 from reconciler.render.listing import sandbox_text
 from reconciler.sandbox import Fault, State, StateError, Variants, create_app, serve, take_inventory
 
@@ -92,21 +92,17 @@ def _forget_sandbox(selection: Selection, console: Console, environment: Environ
             if not past.latest(session.account) and not past.past(session.account):
                 return
         with open_run(session, "sandbox reset", NO_WAIT, console) as run:
-            for operation in run.journal.latest(run.account).values():
-                _forget_config(run, operation)
+            known = run.journal.latest(run.account).values()
+            for one in (one for one in known if one.intent.action != Action.DELETE):
+                body = (one.ending and one.ending.after) or one.intent.body
+                gone = Intent(
+                    run.account, one.intent.key, Action.DELETE.value, one.id, one.intent.digest, body, None
+                )
+                number = run.journal.begin_operation(run.number, gone)
+                run.journal.end_operation(number, Ending("applied", _RESET, one.id))
             for delivery in run.journal.past(run.account):
                 if not delivery.standing.is_unsent:
                     run.journal.conclude_delivery(
                         delivery.batch, delivery.customer, DeliveryState.NOT_SENT, _RESET
                     )
             run.exit = Exit.DONE
-
-
-def _forget_config(run: OpenRun, operation: Operation) -> None:
-    intent, ending = operation.intent, operation.ending
-    if intent.action == Action.DELETE:
-        return
-    id = ending.id if ending and ending.id is not None else intent.id
-    body = (ending and ending.after) or intent.body
-    gone = Intent(run.account, intent.key, Action.DELETE.value, id, intent.digest, body, None)
-    run.journal.end_operation(run.journal.begin_operation(run.number, gone), Ending("applied", _RESET, id))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import posixpath
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import partial
 from hashlib import scrypt
@@ -105,6 +105,14 @@ def chosen_keys(declared: Sequence[Keyed], parts: Sequence[Globs]) -> tuple[Keye
     return tuple(one for one in declared if all(part.holds(one.key) for part in parts))
 
 
+def check_globs(selection: Selection, keys: Collection[str], where: str, more: str = "") -> None:
+    """Check that every glob matches one of the keys that are declared there. Errors: `UsageError`."""
+    for glob in (*selection.only, *selection.exclude):
+        if not any(matches(key, glob) for key in keys):
+            hint = f"{meant_key(glob, keys)}{more}"
+            raise UsageError(f"nothing declared on {where} is called {visible(glob)}; {hint}")
+
+
 @contextmanager
 def open_session(selection: Selection, environment: Environment) -> Iterator[Session]:
     """Open the selected target of the selected workspace; its connections close with the block."""
@@ -123,13 +131,8 @@ def open_target(
     target = chosen_target(workspace, selection.target)
     declared, seeds = workspace.declared[target.name], workspace.seeds[target.name]
     keys = [*(one.key for one in declared), *(seed.key for seed in seeds)]
-    for glob in (*selection.only, *selection.exclude):
-        if not any(matches(key, glob) for key in keys):
-            why = "" if target.checkmarket else ". It has no checkmarket: section, so only seeds live on it"
-            hint = meant_key(glob, keys)
-            raise UsageError(
-                f"nothing declared on target {target.name} is called {visible(glob)}; {hint}{why}"
-            )
+    why = "" if target.checkmarket else ". It has no checkmarket: section, so only seeds live on it"
+    check_globs(selection, keys, f"target {target.name}", why)
     settings = target.checkmarket
     with interruptible(environment) as environment:
         opened = partial(

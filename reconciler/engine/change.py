@@ -236,6 +236,11 @@ class Plan(Struct, frozen=True):
         """The digest of every change that apply would carry out."""
         return tuple(change.digest for change in self.changes)
 
+    @property
+    def every_change(self) -> tuple[Change, ...]:
+        """The changes that apply would carry out, and those that are blocked, as far as they are known."""
+        return (*self.changes, *(one.change for one in self.blocked if one.change))
+
     def count(self, action: Action) -> int:
         """Return how many changes of that action apply would carry out."""
         return sum(change.action is action for change in self.changes)

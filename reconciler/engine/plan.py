@@ -93,7 +93,7 @@ class Review(Struct, frozen=True):
 
     def gone(self, plan: Plan, seeds: Collection[str]) -> tuple[str, ...]:
         """Return by key, if known, what was reviewed and is neither in the plan nor among the seeds."""
-        found = [*plan.changes, *(blocked.change for blocked in plan.blocked if blocked.change)]
+        found = plan.every_change
         left = self.digests - {c.digest for c in found} - {c.lenient_digest for c in found} - {*seeds}
         return tuple(sorted(self.names.get(digest, f"{digest[:12]}…") for digest in left))
 

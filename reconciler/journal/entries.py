@@ -135,6 +135,11 @@ class Operation(_Model, frozen=True):
     at: Time
     ending: Ending | None = None
 
+    @property
+    def id(self) -> int | None:
+        """The id that was written, that of what it has created too, as far as it is known."""
+        return self.ending.id if self.ending and self.ending.id is not None else self.intent.id
+
 
 class DeliveryState(StrEnum):
     """What is known of a delivery."""

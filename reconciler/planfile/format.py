@@ -83,12 +83,12 @@ ChangePart: Any = _described(
     caused=Caused,
     fields=list[FieldPart],
 )
-ReasonPart: Any = _described("ReasonPart", "Why something is left alone.", code=str, message=str)
+_REASON: dict[str, Any] = {"code": str, "message": str}
+ReasonPart: Any = _described("ReasonPart", "Why something is left alone.", **_REASON)
 FieldsReasonPart: Any = _described(
     "FieldsReasonPart",
     "Why a resource is left alone, and which fields are meant.",
-    code=str,
-    message=str,
+    **_REASON,
     fields=list[str],
 )
 BlockedPart: Any = _described(
@@ -265,23 +265,12 @@ ReportDocument: Any = _described(
     ids_written=list[IdPart],
     notes=list[str],
 )
+_END: dict[str, Any] = {"target": str, "exit_code": ExitCode, "error": str | None, "note": str}
 PlannedPart: Any = _described(
-    "PlannedPart",
-    "The plan of one of several targets.",
-    target=str,
-    exit_code=ExitCode,
-    error=str | None,
-    note=str,
-    plan=PlanDocument | None,
+    "PlannedPart", "The plan of one of several targets.", **_END, plan=PlanDocument | None
 )
 ReportedPart: Any = _described(
-    "ReportedPart",
-    "The report of one of several targets.",
-    target=str,
-    exit_code=ExitCode,
-    error=str | None,
-    note=str,
-    report=ReportDocument | None,
+    "ReportedPart", "The report of one of several targets.", **_END, report=ReportDocument | None
 )
 PlansDocument: Any = _described(
     "PlansDocument",
@@ -307,10 +296,7 @@ ResourceFiguresPart: Any = _described(
     managed=(Count, "Declared on the target, and not as absent."),
     unmanaged=(Count, "Live, and declared nowhere."),
     pending=(Count, "Declared; apply would create, change or delete it; nothing shows a change made live."),
-    drifted=(
-        Count,
-        "Declared; changed live since its last write, and apply would change it back.",
-    ),
+    drifted=(Count, "Declared; changed live since its last write, and apply would change it back."),
     blocked=(Count, "Declared; apply would leave it alone, for a rule says no."),
 )
 SeedFiguresPart: Any = _described(

@@ -117,13 +117,12 @@ def run_text(
     blocks = ["\n".join(harmless(line) for line in head if line)]
     for operation in record.operations:
         intent, ending = operation.intent, operation.ending
-        id = ending.id if ending and ending.id is not None else intent.id
         unknown = "under way" if run.is_open else f"in doubt: {DIED}"
         result = harmless(ending.result) if ending else unknown
         reason = f"  {harmless(ending.reason)}" if ending and ending.reason else ""
         if intent.action == ADOPT:
             result, reason = reason.strip(), ""
-        what = f"{intent.action}{'' if id is None else f' id {id}'}"
+        what = f"{intent.action}{'' if operation.id is None else f' id {operation.id}'}"
         symbol = getattr(paint, intent.action, paint.kept)(_SYMBOLS[intent.action])
         title = f"{symbol} {paint.strong(harmless(intent.key))}  {what}: {result}{reason}"
         blocks.append("\n".join([title, *_field_lines(operation, kinds, paint)]))
@@ -245,7 +244,7 @@ def _operation_document(operation: Operation, kinds: Mapping[str, Kind], run: Ru
         "run": operation.run,
         "account": shown_accounts([intent.account])[0],
         "action": intent.action,
-        "id": ending.id if ending and ending.id is not None else intent.id,
+        "id": operation.id,
         "at": moment(operation.at),
         "digest": intent.digest,
         "result": result,

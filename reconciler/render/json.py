@@ -5,15 +5,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from reconciler.engine.body import written
-from reconciler.engine.change import CHECKSUM, Action, Change, Plan, Share, checksum_of
-from reconciler.engine.classify import FieldClass, FieldView, carried
+from reconciler.engine.change import CHECKSUM, Change, Plan, Share, checksum_of
+from reconciler.engine.classify import FieldClass, FieldView
 from reconciler.engine.kind import Declared, Kind
 from reconciler.engine.plan import Since
 from reconciler.errors import Exit
 from reconciler.expoints.planning import SeedsPlan
 from reconciler.expoints.recipients import RecipientState, SeedStatus, SendResult
 from reconciler.render.report import TargetEnd, TargetReport, entry_of, summary_of
-from reconciler.render.text import seed_notes
+from reconciler.render.text import carried_by, seed_notes
 from reconciler.render.values import FORMAT_VERSION, Document, problem_document
 
 
@@ -77,8 +77,7 @@ def _change(kind: Kind, change: Change, since: Since | None) -> Document:
         for view in change.fields
         if view.differs or view.before is not None or view.after is not None
     ]
-    live = change.live.body if change.live and change.action is Action.UPDATE else None
-    fields += [_CARRIED | {"path": ".".join(member)} for member, _ in carried(kind, change.fields, live)]
+    fields += [_CARRIED | {"path": name} for name, _ in carried_by(kind, change)]
     return {
         "key": change.key,
         "action": change.action.value,

@@ -19,13 +19,14 @@ from reconciler.render.values import (
     first_of,
     harmless,
     in_short,
+    problem_document,
     shown,
 )
 
 if TYPE_CHECKING:
     from reconciler.engine.change import Plan
     from reconciler.engine.kind import Json
-    from reconciler.problems import Place
+    from reconciler.problems import Place, Problem
 
 
 class Listed(Struct, frozen=True):
@@ -115,9 +116,10 @@ def adopted_text(
     return _summed(first_of(lines, every=verbose), summary)
 
 
-def adopted_document(adopted: Sequence[Adopted]) -> Document:
-    """Return the same as a document."""
-    return {"format_version": FORMAT_VERSION, "adopted": [asdict(one) for one in adopted]}
+def adopted_document(adopted: Sequence[Adopted], warnings: Sequence[Problem] = ()) -> Document:
+    """Return the same as a document, with the warnings about the files."""
+    found = {"adopted": [asdict(one) for one in adopted], "problems": [*map(problem_document, warnings)]}
+    return {"format_version": FORMAT_VERSION, **found}
 
 
 def left_text(plan: Plan) -> str:
@@ -146,10 +148,11 @@ def brought_text(
     return _summed([*first_of(lines, every=verbose), *first_of(left, every=verbose)], summary)
 
 
-def brought_document(brought: Sequence[Brought]) -> Document:
-    """Return the same as a document."""
+def brought_document(brought: Sequence[Brought], warnings: Sequence[Problem] = ()) -> Document:
+    """Return the same as a document, with the warnings about the files."""
     fields = [asdict(one) | {"reason": one.reason or None} for one in brought]
-    return {"format_version": FORMAT_VERSION, "fields": fields}
+    problems = [*map(problem_document, warnings)]
+    return {"format_version": FORMAT_VERSION, "fields": fields, "problems": problems}
 
 
 def sandbox_text(inventory: Mapping[str, Any]) -> str:

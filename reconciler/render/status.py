@@ -6,6 +6,7 @@ OpenMetrics 1.0; the textfile collector of node_exporter reads version 0.0.4 of 
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 
@@ -143,18 +144,18 @@ def _remarks(statuses: Sequence[TargetStatus], now: float, paint: Paint) -> Iter
 
 
 def _summary(statuses: Sequence[TargetStatus]) -> str:
-    found = [status.resources for status in statuses if status.resources]
-    seeds = [status.seeds for status in statuses if status.seeds]
+    found, seeds = Counter[str](), Counter[str]()
+    for status in statuses:
+        found.update(asdict(status.resources) if status.resources else {})
+        seeds.update(asdict(status.seeds) if status.seeds else {})
     down = sum(bool(status.error) for status in statuses)
     changes = sum(status.changes_in_doubt or 0 for status in statuses)
     return (
         f"Status of {counted(len(statuses), 'target')} ({down} in error): "
-        f"{sum(one.managed for one in found)} managed, {sum(one.pending for one in found)} pending, "
-        f"{sum(one.drifted for one in found)} drifted, "
-        f"{sum(one.blocked for one in found)} blocked, {sum(one.unmanaged for one in found)} unmanaged; "
-        f"{counted(sum(one.pending for one in seeds), 'seed')} pending; "
-        f"{counted(sum(one.customers_in_doubt for one in seeds), 'customer')} and "
-        f"{counted(changes, 'change')} in doubt."
+        f"{found['managed']} managed, {found['pending']} pending, {found['drifted']} drifted, "
+        f"{found['blocked']} blocked, {found['unmanaged']} unmanaged; "
+        f"{counted(seeds['pending'], 'seed')} pending; "
+        f"{counted(seeds['customers_in_doubt'], 'customer')} and {counted(changes, 'change')} in doubt."
     )
 
 

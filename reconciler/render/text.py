@@ -24,7 +24,7 @@ from reconciler.engine.change import (
     Unchanged,
 )
 from reconciler.engine.classify import ASSUMED_EMPTY, Drift, FieldClass, FieldView, carried
-from reconciler.engine.kind import Declared, Kind
+from reconciler.engine.kind import Declared, Json, Kind
 from reconciler.engine.outcome import Outcome, Result
 from reconciler.expoints.planning import SeedsPlan, moment_text
 from reconciler.expoints.recipients import RecipientState, SeedPlan, SeedStatus, SendResult
@@ -157,9 +157,8 @@ def _entries(kind: Kind, entries: Sequence[Change | Blocked], paint: Paint) -> l
         lines = [f"{symbol} {paint.strong(one.key)}  {what}", *reasons]
         if change:
             lines += _field_lines(kind, change.fields, paint, shows_unknown=True)
-            live = change.live.body if change.live and change.action is Action.UPDATE else None
-            for member, value in carried(kind, change.fields, live):
-                text = f"= {'.'.join(member)}  {shown(value)}  carried, unknown to this tool"
+            for member, value in carried_by(kind, change):
+                text = f"= {member}  {shown(value)}  carried, unknown to this tool"
                 lines.append(f"    {paint.kept(harmless(text))}")
             if change.adopted:
                 lines.append(f"    found by its name; to keep it: {adoption_line(change)}")
@@ -207,17 +206,17 @@ def field_lines(kind: Kind, views: Sequence[FieldView], change: Change | None = 
     orange.
     """
     lines = [line.removeprefix("    ") for line in _field_lines(kind, views, PLAIN)]
-    names = carried_names(kind, change) if change else []
-    lines += [f"= {name}  carried, unknown to this tool" for name in names]
+    names = carried_by(kind, change) if change else []
+    lines += [f"= {harmless(name)}  carried, unknown to this tool" for name, _ in names]
     colors = {"+": "+", "-": "-", "↺": "-", "~": "!", "!": "!"}
     lines = [f"{colors.get(line.lstrip()[:1], ' ')} {line}" for line in lines]
     return [f"{line[0]}  {line[3:]}" if line[0] == line[2] else line for line in lines]
 
 
-def carried_names(kind: Kind, change: Change) -> list[str]:
+def carried_by(kind: Kind, change: Change) -> list[tuple[str, Json]]:
     """Return the live members that an update sends back although the model does not know them."""
     live = change.live.body if change.live and change.action is Action.UPDATE else None
-    return [harmless(".".join(member)) for member, _ in carried(kind, change.fields, live)]
+    return [(".".join(member), value) for member, value in carried(kind, change.fields, live)]
 
 
 def adoption_line(change: Change) -> str:
@@ -335,7 +334,7 @@ def _unchanged(plan: Plan, paint: Paint, *, verbose: bool) -> Iterator[str]:
 def remarks(plan: Plan, *, verbose: bool = False) -> Iterator[str]:
     """Yield what to know of a plan: of a way back, where a default is not proved, of unknown origins."""
     yield from plan.remarks
-    changes = [*plan.changes, *(blocked.change for blocked in plan.blocked if blocked.change)]
+    changes = plan.every_change
     seen = (view for one in changes for view in one.fields if view.differs or view.cls is FieldClass.REFUSED)
     if any(view.is_claimed for view in seen):
         yield (

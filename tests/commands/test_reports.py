@@ -69,10 +69,7 @@ GITLAB = {"CI_JOB_URL": "https://gitlab.example/7", "CI_COMMIT_SHA": "c" * 40, "
     ("environ", "said"),
     [
         ({}, []),
-        (
-            GITHUB,
-            ["commit cccc", "branch delay", "pull request 12", "team/surveys/actions/runs/7"],
-        ),
+        (GITHUB, ["commit cccc", "branch delay", "pull request 12", "team/surveys/actions/runs/7"]),
         (GITLAB, ["commit cccc", "pull request 12", "CI run https://gitlab.example/7"]),
     ],
 )

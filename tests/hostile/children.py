@@ -40,10 +40,7 @@ class Ended:
 
 
 def end_of(
-    command: Sequence[str | Path],
-    folder: Path,
-    environ: Mapping[str, str],
-    patience: float = _PATIENCE,
+    command: Sequence[str | Path], folder: Path, environ: Mapping[str, str], patience: float = _PATIENCE
 ) -> Ended:
     """Run a process; one that does not end by itself is killed."""
     with tempfile.TemporaryFile() as written:

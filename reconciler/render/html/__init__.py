@@ -32,7 +32,7 @@ from reconciler.render.report import MEANINGS, Reported, Stopped, TargetReport, 
 from reconciler.render.text import (
     MAIL_IS_SENT,
     adoption_line,
-    carried_names,
+    carried_by,
     field_rows,
     header_text,
     remarks,
@@ -308,9 +308,9 @@ def _card(planned: TargetReport, key: str, links: Links, **members: Any) -> Card
 def _change(planned: TargetReport, change: Change, links: Links) -> Card:
     live, kind = change.live, planned.plan.account.kind
     rows = [*_rows(planned, change.fields, links)]
-    for path in carried_names(kind, change):
+    for path, _ in carried_by(kind, change):
         values = {"before": _CARRIED, "after": _CARRIED, "note": "unknown to this tool", "spot": None}
-        rows.append({"cls": FieldClass.CARRIED.value, "symbol": "=", "path": path, **values})
+        rows.append({"cls": FieldClass.CARRIED.value, "symbol": "=", "path": harmless(path), **values})
     adoption = f"Found by its name; to keep it: {adoption_line(change)}"
     return _card(
         planned,
