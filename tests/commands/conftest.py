@@ -31,13 +31,17 @@ import_configs:
 """
 
 
-@pytest.fixture
-def world(tmp_path: Path) -> World:
-    made = World(tmp_path)
+def welcome_in(folder: Path) -> World:
+    made = World(folder)
     made.live({1: WELCOME})
     made.write("reconciler.yaml", SETTINGS)
     made.write("welcome.yaml", FILES)
     return made
+
+
+@pytest.fixture
+def world(tmp_path: Path) -> World:
+    return welcome_in(tmp_path)
 
 
 @pytest.fixture

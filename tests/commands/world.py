@@ -146,6 +146,12 @@ class World:
         return dict(documents.get(CONFIGS, id)["Config"])
 
     @property
+    def names(self) -> list[str]:
+        """The name of everything that is live, in alphabetical order."""
+        with self.state.transaction() as documents:
+            return sorted(str(document["Config"]["Name"]) for document in documents.all(CONFIGS).values())
+
+    @property
     def writes(self) -> list[Request]:
         return [request for request in self.state.requests() if request.method != "GET"]
 

@@ -11,9 +11,9 @@ from pathlib import Path
 
 import pytest
 
-from reconciler.commands.apply import ApplyOptions, apply
 from reconciler.commands.environment import NOTICED_WITHIN
 from reconciler.commands.seeds import seeds_send
+from reconciler.engine.plan import Consent
 from reconciler.sandbox import Variants
 from tests.clock import FakeClock
 from tests.commands.world import Screen
@@ -170,17 +170,15 @@ def test_an_interrupt_while_the_summary_is_written_does_not_lose_it(tmp_path: Pa
     UPDATING.declare(world)
     screen = Screen(stdout=InterruptedPaper())
     with suppress(KeyboardInterrupt):
-        apply(world.selection, ApplyOptions(yes=True), screen.console(world.clock), world.environment)
+        world.applies(Consent(), screen=screen)
     assert "Applied: 1 changed, 0 failed, 0 stale, 0 skipped, 0 in doubt; 0 cust" in screen.out
 
 
 def test_seeds_that_are_sent_by_hand_are_told_of_too(tmp_path: Path) -> None:
     world = staged(tmp_path, Moment(LARGE, f"{ADD}:1"), SIGNALS["both"])
-    screen = Screen()
-    console = screen.console(world.clock)
-    exit = seeds_send("smoke", world.selection, console, world.environment, again=False, yes=True)
-    assert (exit, len(world.mailed)) == (1, 200)
-    assert "not begun: 1 of 201 customers" in screen.out
+    run = world.ran(seeds_send, "smoke", world.selection, again=False, yes=True)
+    assert (run.exit, len(world.mailed)) == (1, 200)
+    assert "not begun: 1 of 201 customers" in run.out
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])

@@ -102,12 +102,6 @@ class FaultWorld(SeedWorld):
             return error.exit
 
     @property
-    def names(self) -> Sequence[str]:
-        """The name of everything that is live, in alphabetical order."""
-        with self.state.transaction() as documents:
-            return sorted(str(document["Config"]["Name"]) for document in documents.all(CONFIGS).values())
-
-    @property
     def delay(self) -> Any:
         """What configuration 1 holds of the field that an update sets: 5 before, 2 after."""
         return (self.config(1).get("SurveySettings") or {}).get("InvitationDelayInDays")

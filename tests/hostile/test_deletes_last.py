@@ -10,7 +10,7 @@ import pytest
 from reconciler.commands.workspace import Selection
 from reconciler.engine.plan import Consent
 from reconciler.errors import Exit
-from reconciler.sandbox import Fault, Variants
+from reconciler.sandbox import Variants
 from reconciler.sandbox.seeding import CONFIGS, stored_config
 from tests.commands.world import World
 
@@ -45,19 +45,13 @@ def world(tmp_path: Path) -> World:
 
 def applied(world: World, *faults: str, **asked: Any) -> tuple[Exit, dict[str, str], str]:
     """Apply; return the exit code, each outcome by its key, and the reason of the first delete."""
-    world.faults = [Fault.parse(fault) for fault in faults]
-    run = world.applies(**{"consent": PRUNE, "json": True, **asked})
+    run = world.applies(**{"consent": PRUNE, "json": True, "faults": faults, **asked})
     deletes = [one["reason"] for one in run.document["outcomes"] if one["action"] == "delete"]
     return run.exit, run.results, deletes[0] if deletes else ""
 
 
 def deleted(world: World) -> list[str]:
     return [request.path for request in world.writes if request.method == "DELETE"]
-
-
-def names(world: World) -> set[str]:
-    with world.state.transaction() as documents:
-        return {document["Config"]["Name"] for document in documents.all(CONFIGS).values()}
 
 
 @pytest.mark.parametrize("hidden_for", [0.0, 10.0])
@@ -72,7 +66,7 @@ def test_a_delete_begins_when_every_create_and_update_was_carried_out_and_read_b
     first_delete = next(number for number, path in enumerate(paths) if path.startswith("DELETE"))
     others = [number for number, path in enumerate(paths) if path[-1] in "345"]
     assert max(others) < first_delete
-    assert names(world) == {"Changed", "New 1", "New 2"}
+    assert world.names == ["Changed", "New 1", "New 2"]
 
 
 @pytest.mark.parametrize(
@@ -94,7 +88,7 @@ def test_where_one_did_not_end_as_applied_nothing_is_deleted_and_the_reason_says
     assert [results["import_configs.absent"], results["import_configs:1"]] == ["skipped", "skipped"]
     assert "not begun" in reason
     assert not deleted(world)
-    assert {"Old", "Absent"} <= names(world)
+    assert {"Old", "Absent"} <= {*world.names}
 
 
 @pytest.mark.parametrize(
@@ -128,4 +122,4 @@ def test_what_was_not_selected_keeps_nothing_back_and_neither_does_what_is_uncha
     assert (exit, results) == (Exit.DONE, {"import_configs.absent": "applied"})
     world.write("files.yaml", "import_configs: {changed: {name: Changed, undeclared: keep}}\n")
     assert applied(world)[0] is Exit.DONE
-    assert names(world) == {"Changed"}
+    assert world.names == ["Changed"]

@@ -17,7 +17,6 @@ from reconciler.engine.plan import SETTLE_SECONDS, Consent
 from reconciler.errors import Exit
 from reconciler.planfile.files import read_plan
 from reconciler.sandbox import Fault, Server, Variants, create_app
-from reconciler.sandbox.seeding import CONFIGS
 from tests.clock import FakeClock
 from tests.commands.world import EVERYTHING, SETTINGS, Screen, Terminal, World
 from tests.killed.nursery import Run, nursery
@@ -41,15 +40,8 @@ def world(tmp_path: Path) -> World:
 
 def applied(world: World, *faults: str, **asked: Any) -> tuple[Exit, Any]:
     """Apply while these faults strike; return how it ended, and its document."""
-    world.faults = [Fault.parse(fault) for fault in faults]
-    run = world.applies(**{"consent": Consent(), "json": True, **asked})
-    world.faults = ()
+    run = world.applies(**{"consent": Consent(), "json": True, "faults": faults, **asked})
     return run.exit, run.document
-
-
-def names(world: World) -> list[str]:
-    with world.state.transaction() as documents:
-        return sorted(document["Config"]["Name"] for document in documents.all(CONFIGS).values())
 
 
 def posts(world: World) -> int:
@@ -99,7 +91,7 @@ def test_once_it_is_seen_it_is_adopted_and_the_journal_knows_it(
     assert applied(world)[0] is Exit.IN_DOUBT
     world.clock.sleep(HIDDEN.appears_after_seconds)
     assert applied(world)[0] is Exit.DONE
-    assert (names(world), posts(world)) == ([expected, "Welcome"], 1)
+    assert (world.names, posts(world)) == ([expected, "Welcome"], 1)
     found = world.ran(history_show, 2, EVERYTHING).out
     assert "1 change of earlier runs resolved, exit 0" in found
     assert "create of run 1, in doubt until then: found by its name in run 2, id 2" in found
@@ -134,7 +126,7 @@ def test_an_id_that_is_declared_since_settles_it(world: World) -> None:
     assert applied(world)[0] is Exit.IN_DOUBT
     world.write("files.yaml", "import_configs: {newcomer: {name: Newcomer, targets: {sandbox: {id: 2}}}}\n")
     assert applied(world)[0] is Exit.DONE
-    assert (names(world), posts(world)) == (["Newcomer", "Welcome"], 1)
+    assert (world.names, posts(world)) == (["Newcomer", "Welcome"], 1)
 
 
 def test_a_person_who_knows_that_it_is_not_there_has_it_created_once(world: World) -> None:
@@ -142,7 +134,7 @@ def test_a_person_who_knows_that_it_is_not_there_has_it_created_once(world: Worl
     assert applied(world)[0] is Exit.IN_DOUBT
     assert applied(world, consent=RECREATE)[0] is Exit.DONE
     assert applied(world)[0] is Exit.DONE
-    assert names(world) == ["Newcomer", "Welcome"]
+    assert world.names == ["Newcomer", "Welcome"]
 
 
 def test_nothing_prunes_what_a_create_in_doubt_may_have_made(world: World) -> None:
@@ -151,7 +143,7 @@ def test_nothing_prunes_what_a_create_in_doubt_may_have_made(world: World) -> No
     world.write("files.yaml", "import_configs: {newcomer: {name: Other}, welcome: {name: Welcome}}\n")
     world.clock.sleep(HIDDEN.appears_after_seconds)
     assert applied(world, consent=Consent(prune=True))[0] is Exit.DONE
-    assert names(world) == ["Other", "Welcome"]
+    assert world.names == ["Other", "Welcome"]
     assert not [request for request in world.writes if request.method == "DELETE"]
 
 

@@ -11,19 +11,16 @@ import pytest
 
 from reconciler.commands.history import Filter, history, history_show
 from reconciler.errors import Exit, Refused
-from tests.commands.conftest import FILES, WELCOME
+from tests.commands.conftest import FILES, welcome_in
 from tests.commands.reviews import applied, planned
-from tests.commands.world import EVERYTHING, SETTINGS, World
+from tests.commands.world import EVERYTHING, World
 from tests.seeds.world import JANE, JOHN, SeedWorld
 
 
 @pytest.fixture
 def world(tmp_path: Path) -> World:
     """A world in which a first run has changed something, and a second change is declared."""
-    made = World(tmp_path)
-    made.live({1: WELCOME})
-    made.write("reconciler.yaml", SETTINGS)
-    made.write("welcome.yaml", FILES)
+    made = welcome_in(tmp_path)
     planned(made)
     assert applied(made).exit is Exit.DONE
     made.write("welcome.yaml", FILES.replace("in_days: 2", "in_days: 9"))

@@ -11,25 +11,21 @@ import pytest
 
 from reconciler.errors import Refused, UsageError
 from reconciler.planfile.files import read_plan
-from tests.commands.conftest import FILES, WELCOME
+from tests.commands.conftest import welcome_in
 from tests.commands.reviews import FILE, applied, edited, planned
-from tests.commands.world import SETTINGS, World
+from tests.commands.world import World
 
 Document = dict[str, Any]
 
 
 @pytest.fixture
 def world(tmp_path: Path) -> World:
-    made = World(tmp_path)
-    made.live({1: WELCOME})
-    made.write("reconciler.yaml", SETTINGS)
-    return made
+    return welcome_in(tmp_path)
 
 
 @pytest.fixture
 def plan(world: World) -> Document:
     """A plan file of one change that sets some fields and resets others."""
-    world.write("welcome.yaml", FILES)
     document: Document = planned(world).document
     assert len(document["changes"]) == 1
     return document

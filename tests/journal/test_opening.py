@@ -11,17 +11,13 @@ from typing import Any
 import pytest
 from msgspec.structs import replace
 
-from reconciler.commands.apply import ApplyOptions, apply
-from reconciler.commands.plan import PlanOptions, plan
-from reconciler.engine.plan import Consent
 from reconciler.errors import Exit, ReconcilerError, Refused, UsageError
 from reconciler.journal.entries import BatchIntent, DeliveryState
 from reconciler.journal.journal import FORMS, open_journal, read_journal
 from reconciler.journal.rules import counting
-from reconciler.sandbox import Fault
 from tests.clock import FakeClock
 from tests.commands.conftest import FILES, WELCOME
-from tests.commands.world import EVERYTHING, SETTINGS, Screen, World
+from tests.commands.world import SETTINGS, World
 
 from .backends import GIT, branch_of, declared, inside, open_at, path_of, read_at
 from .programs import TOP, heard, started
@@ -31,7 +27,6 @@ from .server import QUOTED, free_port
 from .shipments import ACCOUNT as TENANT
 from .shipments import SEED, delivery
 
-RESETS = Consent(resets=None)
 PERSONAL = ["planted@example.com", "Plantagenet", "+31 6 12345678"]
 
 
@@ -149,17 +144,12 @@ def world(tmp_path: Path) -> World:
     return made
 
 
-def applied(world: World) -> Exit:
-    screen = Screen()
-    return apply(EVERYTHING, ApplyOptions(RESETS, yes=True), screen.console(world.clock), world.environment)
-
-
 def test_only_apply_makes_the_journal_and_writes_its_run_there(world: World, address: str) -> None:
     world.environ["JOURNAL"] = declared(address)
-    plan(EVERYTHING, PlanOptions(RESETS), Screen().console(world.clock), world.environment)
+    world.plans()
     with read_at(address, world.clock) as past:
         assert past.is_new
-    assert applied(world) == Exit.DONE
+    assert world.applies().exit is Exit.DONE
     with read_at(address, world.clock) as past:
         [run] = past.runs()
         [operation] = past.operations(run.number)
@@ -170,27 +160,25 @@ def test_only_apply_makes_the_journal_and_writes_its_run_there(world: World, add
 def test_a_create_in_doubt_is_known(world: World, address: str, repositories: Repositories) -> None:
     world.environ["JOURNAL"] = declared(address)
     world.write("welcome.yaml", "import_configs: {newcomer: {name: Newcomer}}\n")
-    world.faults = [Fault.parse("POST:1+:before:drop")]
-    assert applied(world) == Exit.IN_DOUBT
-    world.faults = ()
-    assert applied(world) == Exit.IN_DOUBT
+    assert world.applies(fault="POST:1+:before:drop").exit is Exit.IN_DOUBT
+    assert world.applies().exit is Exit.IN_DOUBT
     if not address.startswith(GIT) or repositories.origin.exists():  # else it is one machine's
         if address.startswith(GIT):
             repositories.clone("elsewhere")
         elsewhere = World(repositories.folder / "elsewhere", world.clock, world.environ, world.state)
         elsewhere.write("reconciler.yaml", f"{SETTINGS}    journal: {{env: JOURNAL}}\n")
         elsewhere.write("welcome.yaml", "import_configs: {newcomer: {name: Newcomer}}\n")
-        assert applied(elsewhere) == Exit.IN_DOUBT
+        assert elsewhere.applies().exit is Exit.IN_DOUBT
     assert len(world.writes) == 1
 
 
 def test_without_its_server_a_plan_is_made_and_says_so_and_apply_writes_nothing(world: World) -> None:
     world.environ["JOURNAL"] = f"postgresql://tester:{QUOTED}@127.0.0.1:{free_port()}/journal"
-    screen = Screen()
-    assert plan(EVERYTHING, PlanOptions(RESETS), screen.console(world.clock), world.environment) == Exit.DONE
-    assert "cannot be reached" in screen.err
-    assert "made without the journal" in screen.err
+    run = world.plans()
+    assert run.exit is Exit.DONE
+    assert "cannot be reached" in run.told
+    assert "made without the journal" in run.told
     with pytest.raises(Refused, match=r"cannot be reached: .*refused"):
-        applied(world)
+        world.applies()
     assert world.writes == []
-    assert "p@ss" not in screen.err + screen.out
+    assert "p@ss" not in run.told + run.out
