@@ -109,7 +109,7 @@ def plan_text(planned: TargetReport, *, paint: Paint = PLAIN, verbose: bool = Fa
         ),
         f"{paint.reset('↺')} {'empty before' if plan.scope.restores else 'not declared'}: "
         "the PUT leaves it out, and the server puts it back to its default."
-        if plan.resets
+        if plan.resets or any(one.change and one.change.resets for one in plan.blocked)
         else "",
         *remarks(plan, verbose=verbose),
         seeds_text(other_seeds, paint=paint),

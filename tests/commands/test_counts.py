@@ -40,6 +40,7 @@ def test_the_limits_say_which_resets_they_count(
     world.write("welcome.yaml", NAMED % named)
     run = world.plans(consent)
     assert f"Limits: {shown}, deletes 0" in run.out
+    assert "↺ not declared: the PUT leaves it out" in run.out  # of what is blocked too
     plan = world.plans(consent, json=True).document
     counts = [int(number) for number in re.findall(r"(?:named|policy) (\d+)", shown)]
     summary = plan["summary"]

@@ -18,7 +18,7 @@ UNTOLD = (
     "No earlier run is known of import_configs.welcome: what changed in git and what changed live cannot be "
     "told apart."
 )
-CONSENTED = "(named 0, by policy 1 of any, by --allow-resets)"
+CONSENTED = "(named 0, by policy 1, allowed by --allow-resets)"
 SUMMARY = (
     "Plan: 0 to create, 1 to update (1 field reset), 0 to delete, 0 blocked, 0 unchanged; "
     "0 seeds to send (0 customers)."
