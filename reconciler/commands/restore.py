@@ -13,6 +13,7 @@ from reconciler.engine.body import Absent, unknown_members, value_at
 from reconciler.engine.classify import known_defaults
 from reconciler.engine.drift import rollback
 from reconciler.engine.kind import Declared, Kind
+from reconciler.engine.outcome import Result
 from reconciler.errors import Refused
 from reconciler.journal.entries import ADOPT, MAY_BE_DONE, Operation, Run, shown_accounts
 from reconciler.journal.journal import ReadOnlyJournal
@@ -46,6 +47,7 @@ def way_back(number: int, session: Session, memory: Memory) -> tuple[list[Declar
     ]
     # Where something may have been created and no id of it is known, nothing is deleted for it.
     nameless = [o for o in changed if o.intent.before is None and id_after(o) is None]
+    named = [o for o in changed if o not in nameless]
     defaults = known_defaults(session.kind, session.target.defaults, memory.learned)
     declared = [
         rollback(
@@ -57,8 +59,7 @@ def way_back(number: int, session: Session, memory: Memory) -> tuple[list[Declar
             before=o.intent.before,
             sent=o.intent.body,
         )
-        for o in changed
-        if o not in nameless
+        for o in named
     ]
     # A way back from the same run that ended half-way is no other run.
     runs = (one for one in memory.past.runs(session.account) if one.number > number)
@@ -66,7 +67,8 @@ def way_back(number: int, session: Session, memory: Memory) -> tuple[list[Declar
     latest = memory.past.latest(session.account, adopted=False)
     later = [k for o in changed if (k := o.intent.key) in latest and latest[k].run in others]
     lost = [f"{path} of {o.intent.key}" for o in changed for path in _taken_away(session.kind, o)]
-    notes = _notes(run, [o.intent.key for o in nameless], later, lost)
+    doubtful = [o.intent.key for o in named if o.ending is None or o.ending.result == Result.IN_DOUBT]
+    notes = _notes(run, [o.intent.key for o in nameless], doubtful, later, lost)
     return declared, (*([mailed] if mailed else []), *notes)
 
 
@@ -88,12 +90,19 @@ def _taken_away(kind: Kind, operation: Operation) -> Iterator[str]:
             yield ".".join(member)
 
 
-def _notes(run: Run, nameless: Sequence[str], later: Sequence[str], lost: Sequence[str]) -> Iterator[str]:
+def _notes(
+    run: Run, nameless: Sequence[str], doubtful: Sequence[str], later: Sequence[str], lost: Sequence[str]
+) -> Iterator[str]:
     """Yield what a person should know before the way back is taken."""
     if nameless:
         yield (
             f"No id is known of what run {run.number} may have created, so nothing is deleted for it: "
             f"{in_short(nameless)}. Look in the Tool."
+        )
+    if doubtful:
+        yield (
+            f"Whether run {run.number} has written these is in doubt, so the way back starts from what is "
+            f"live now; plan it again later: {in_short(doubtful)}."
         )
     if later:
         yield f"Written again by later runs, which goes back too: {in_short(later)}."

@@ -185,7 +185,8 @@ def _seen(account: AccountProfile, write: Write, body: Body) -> tuple[list[Seen]
         return seen, f"what was read has id {id}, not {write.id}"
     if name == named.after or (name == named.before and write.change.action is Action.UPDATE):
         return seen, ""
-    return seen, f"it is called {_text(name)} now, not {_text(named.after)}"
+    sent, found = _apart(named.after, name)
+    return seen, f"it is called {found} now, not {sent}"
 
 
 def _differences(
@@ -198,9 +199,7 @@ def _differences(
     defaults = [(v, now) for v, now in missed if v.cls is FieldClass.RESET and not v.unknown]
     warnings = []
     for view, now in stored:
-        sent, found = _text(view.after), _text(now)
-        if isinstance(view.after, str) and isinstance(now, str) and lookalikes(now, [view.after]):
-            sent, found = told_apart(view.after, now)
+        sent, found = _apart(view.after, now)
         warnings.append(f"{view.path}: {sent} was sent, {found} is stored")
     warnings += [
         f"{view.path}: its default is {_text(now)}, not {_text(view.after)}" for view, now in defaults
@@ -228,6 +227,13 @@ def _differences(
 def id_line(key: str, target: str, id: int | None) -> Line:
     """Return the line that tells the files the id of a resource on a target."""
     return Line(key, f"targets: {{{target}: {{id: {id}}}}}")
+
+
+def _apart(sent: Json, found: Json) -> tuple[str, str]:
+    """Return two values in words; of texts that look the same, with what differs made visible."""
+    if isinstance(sent, str) and isinstance(found, str) and lookalikes(found, [sent]):
+        return told_apart(sent, found)
+    return _text(sent), _text(found)
 
 
 def _text(value: Json) -> str:

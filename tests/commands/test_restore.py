@@ -111,6 +111,16 @@ def test_later_runs_on_the_same_keys_are_named(world: World) -> None:
     assert later in world.restores().out
 
 
+@pytest.mark.parametrize(("when", "shown"), [("before", "1 unchanged"), ("after", "1 to update")])
+def test_a_write_in_doubt_is_taken_back_from_what_is_live_and_named(
+    world: World, when: str, shown: str
+) -> None:
+    world.applies(fault=f"PUT:1+:{when}:drop")
+    run = world.plans(restores=1)
+    assert shown in run.last
+    assert ("Whether run 1 has written these is in doubt" in run.out) is (when == "before")
+
+
 def test_an_adoption_since_hides_no_later_run(world: World) -> None:
     world.applies()
     world.write("welcome.yaml", FILES.replace("days: 2", "days: 9"))

@@ -292,6 +292,7 @@ HERE, DEFAULTS = "toys.robot", "targets.shop.defaults"
         (robot(name="Bot", size=7), {"Name": "Robot"}, FAILED, [(HERE, 'name: "Robot"')], "not store name"),
         (robot(size=7), {"ToyId": 2}, IN_DOUBT, [], "has id 2, not 1"),
         (NEW, {"Name": "Doll"}, IN_DOUBT, [], 'called "Doll" now, not "Robot"'),
+        (NEW, {"Name": "Robot "}, IN_DOUBT, [], r'called "Robot\x20" now, not "Robot"'),
         (NEW, {"Name": ""}, IN_DOUBT, [], "called null now"),
         (robot(size=7, is_loud=True), {"Size": 5}, FAILED, [(HERE, "size: 5")], "did not store size"),
         (robot(size=7), {"Size": 5}, IN_DOUBT, [(HERE, "size: 5")], "still reads as before"),
