@@ -72,7 +72,7 @@ def schema(kind: str, console: Console) -> Exit:
     from reconciler.planfile.format import schema_of
 
     found = files_schema() if kind == "workspace" else dict(schema_of(kind))
-    console.result(json_text(found), found)
+    console.result(json_text(found), found, is_code=True)
     return Exit.DONE
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import fcntl
+import json
 import os
 import pty
 import re
@@ -106,3 +107,7 @@ def test_what_does_not_fit_a_terminal_stands_below(verb: list[str], line: str, t
     wide = [one for one in lines if len(one) > 56 and str(tmp_path) not in one]
     assert (line in wide) if "--diff" in verb else not wide, lines
     assert [one for one in lines if one.startswith(line)], lines
+
+
+def test_a_schema_is_whole_on_a_terminal_too() -> None:
+    assert json.loads(on_terminal(56, "schema", "report"))["type"] == "object"
