@@ -143,7 +143,14 @@ class Reporting(Struct):
 
                 text = html(reported, links_of(self.environment), self._origin)
             case Form.GITHUB:
-                text = github_text(reported, self._exit_code, links_of(self.environment))
+                from reconciler.render.github import annotation_lines, outputs_text
+                from reconciler.render.markdown import STEP_SUMMARY, markdown
+
+                # All that a step would write for GitHub, as one text: annotations, outputs, summary.
+                lines = annotation_lines(problems_of(reported), links_of(self.environment))
+                outputs = outputs_text(reported, self._exit_code)
+                commands = "".join(f"{line}\n" for line in lines)
+                text = f"{commands}{outputs}\n{markdown(reported, STEP_SUMMARY)}"
         write_document(self.environment.folder / report.path, text, "report")
 
     def _tried(self, write: Callable[[], None], *, unasked: bool = False) -> bool:
@@ -329,15 +336,6 @@ def _append(variable: str, text: str, environment: Environment) -> None:
     except (OSError, ValueError) as error:
         why = getattr(error, "strerror", None) or error
         raise UsageError(f"{visible(path, longest=4096)} ({variable}) cannot be written: {why}") from error
-
-
-def github_text(reported: Sequence[Reported], exit_code: int, links: Links) -> str:
-    """Return all that a step would write for GitHub, as one text: annotations, outputs, summary."""
-    from reconciler.render.github import annotation_lines, outputs_text
-    from reconciler.render.markdown import STEP_SUMMARY, markdown
-
-    lines = "".join(f"{line}\n" for line in annotation_lines(problems_of(reported), links))
-    return f"{lines}{outputs_text(reported, exit_code)}\n{markdown(reported, STEP_SUMMARY)}"
 
 
 def _secrets(workspace: Workspace[Seed], environment: Environment) -> Iterator[str]:

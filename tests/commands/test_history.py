@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import pytest
 
-from reconciler.commands.history import Filter, history, history_prune, history_show
+from reconciler.commands.history import history_prune, history_show
 from reconciler.errors import Exit, Refused, UsageError
 from reconciler.journal.journal import open_journal
 from tests.commands.world import EVERYTHING, SETTINGS, Run, Screen, Terminal, World
@@ -24,11 +22,6 @@ def applied(world: World, *, invitation_delay: int = 2) -> None:
     world.applies()
 
 
-def told(world: World, **wanted: Any) -> list[dict[str, Any]]:
-    runs: list[dict[str, Any]] = world.ran(history, EVERYTHING, Filter(**wanted), json=True).document["runs"]
-    return runs
-
-
 def shown(world: World, number: int, *, json: bool = False) -> Run:
     return world.ran(history_show, number, EVERYTHING, json=json)
 
@@ -42,7 +35,7 @@ def test_a_run_says_who_did_what_where_and_how_it_ended(world: World) -> None:
     }
     applied(world)
     applied(world)  # with nothing to do it leaves no run
-    [run] = told(world)
+    [run] = world.runs()
     assert (run["id"], run["command"], run["target"], run["who"]) == (1, "apply", "sandbox", "octavia")
     assert run["ci_run"] == "https://git.example/acme/surveys/actions/runs/77"
     assert (run["exit_code"], run["counts"]["applied"], run["accounts"]) == (0, 1, ["sandbox:sandbox"])
@@ -52,11 +45,11 @@ def test_a_run_that_was_refused_in_the_middle_is_written_down_as_that(world: Wor
     world.write("reconciler.yaml", SETTINGS.replace('"sandbox:"', '"sandbox:", account_must_have: {id: 99}'))
     with pytest.raises(Refused, match="99"):
         applied(world)
-    assert [run["exit_code"] for run in told(world)] == [Exit.REFUSED]
+    assert [run["exit_code"] for run in world.runs()] == [Exit.REFUSED]
 
 
 def test_runs_are_newest_first_and_can_be_filtered(world: World) -> None:
-    assert told(world) == []
+    assert world.runs() == []
     assert not (world.folder / ".reconciler" / "journal.db").exists()  # looking makes no journal
     applied(world)
     world.clock.sleep(2 * DAY)
@@ -68,7 +61,7 @@ def test_runs_are_newest_first_and_can_be_filtered(world: World) -> None:
         ({"keys": ("wel*",)}, [2, 1]),
         ({"keys": ("other",)}, []),
     ):
-        assert [run["id"] for run in told(world, **wanted)] == ids, wanted
+        assert [run["id"] for run in world.runs(**wanted)] == ids, wanted
 
 
 def test_the_fields_that_a_run_wrote_are_shown_with_what_stood_there(world: World) -> None:
@@ -104,7 +97,7 @@ def test_old_runs_are_forgotten_but_not_what_later_runs_need(world: World) -> No
     world.clock.sleep(40 * DAY)
     run = world.ran(history_prune, 30 * DAY, EVERYTHING, yes=True)
     assert run.out.strip() == "Forgot 1 run with 1 write."
-    assert [run["id"] for run in told(world)] == [2]
+    assert [run["id"] for run in world.runs()] == [2]
 
 
 @pytest.mark.parametrize("stdin", [Terminal("no\n"), Terminal("")])
@@ -113,4 +106,4 @@ def test_nothing_is_forgotten_without_a_yes(world: World, stdin: Terminal) -> No
     world.clock.sleep(40 * DAY)
     with pytest.raises(Refused, match="not confirmed"):
         world.ran(history_prune, DAY, EVERYTHING, screen=Screen(stdin=stdin), yes=False)
-    assert len(told(world)) == 1
+    assert len(world.runs()) == 1

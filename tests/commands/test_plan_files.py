@@ -9,14 +9,13 @@ from pathlib import Path
 
 import pytest
 
-from reconciler.commands.history import Filter, history
 from reconciler.commands.workspace import Selection
 from reconciler.engine.plan import Consent
 from reconciler.errors import Exit, Refused, UsageError
 from reconciler.sandbox import Variants
 from reconciler.sandbox.seeding import CONFIGS, stored_config
 from tests.commands.reviews import FILE, RESETS, applied, declare, edited, planned, write_sealed
-from tests.commands.world import EVERYTHING, SETTINGS, Screen, Terminal, World
+from tests.commands.world import SETTINGS, Screen, Terminal, World
 
 KEY = "import_configs.welcome"
 
@@ -44,9 +43,8 @@ def test_what_was_reviewed_is_applied_without_asking_and_once_done_it_is_fine(wo
     run = world.applies(plan_files=(FILE,), yes=False, json=True, screen=Screen(stdin=Terminal("")))
     assert (run.exit, run.results) == (Exit.DONE, {KEY: "applied"})
     assert "Only yes is yes" not in run.told
-    run = world.ran(history, EVERYTHING, Filter(), json=True)
     fingerprint = json.loads((world.folder / FILE).read_text("utf-8"))["fingerprint"]
-    assert run.document["runs"][0]["command"] == f"apply {FILE} ({fingerprint[:12]})"
+    assert world.runs()[0]["command"] == f"apply {FILE} ({fingerprint[:12]})"
     before = len(world.writes)
     assert applied(world).exit is Exit.DONE
     assert applied(world, ["0" * 64]).exit is Exit.DONE  # with nothing to do, whatever was reviewed

@@ -15,6 +15,7 @@ from jsonschema import Draft202012Validator
 from reconciler.commands.apply import ApplyOptions, apply
 from reconciler.commands.console import Console
 from reconciler.commands.environment import Environment
+from reconciler.commands.history import Filter, history
 from reconciler.commands.plan import PlanOptions, plan
 from reconciler.commands.workspace import Selection
 from reconciler.engine.plan import Consent
@@ -185,6 +186,10 @@ class World:
         """Apply with a yes; what is asked are fields of `ApplyOptions`, and keywords of `ran`."""
         options = ApplyOptions(consent, **{"yes": True, **_fields_of(ApplyOptions, asked)})
         return self.ran(apply, selection, options, **asked)
+
+    def runs(self, **wanted: Any) -> list[dict[str, Any]]:
+        """Return what the journal tells of its runs, the latest first; fields of `Filter` choose."""
+        return list(self.ran(history, EVERYTHING, Filter(**wanted), json=True).document["runs"])
 
     def restores(self, number: int = 1, consent: Consent = RESETS, **asked: Any) -> Run:
         """Take a run back with a yes; what is asked is as for `applies`."""

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from msgspec.structs import replace
 
-from reconciler.commands.history import Filter, history, history_show
+from reconciler.commands.history import history_show
 from reconciler.commands.workspace import Selection
 from reconciler.engine.plan import SETTLE_SECONDS, Consent
 from reconciler.errors import Exit
@@ -95,7 +95,7 @@ def test_once_it_is_seen_it_is_adopted_and_the_journal_knows_it(
     found = world.ran(history_show, 2, EVERYTHING).out
     assert "1 change of earlier runs resolved, exit 0" in found
     assert "create of run 1, in doubt until then: found by its name in run 2, id 2" in found
-    first = world.ran(history, EVERYTHING, Filter(), json=True).document["runs"][-1]
+    first = world.runs()[-1]
     assert (first["counts"]["applied"], first["counts"]["in doubt"]) == (1, 0)
     # It is known by its id from here on: not even out of sight is it created again.
     world.change(2, IsReusable=False)

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from reconciler.commands.history import Filter, history, history_show
+from reconciler.commands.history import history_show
 from reconciler.errors import Exit, Refused
 from tests.commands.conftest import FILES, welcome_in
 from tests.commands.reviews import applied, planned
@@ -36,7 +36,7 @@ def alter(world: World, statement: str) -> None:
 def test_a_fingerprint_stands_only_for_digests_that_make_it(world: World) -> None:
     """Somebody lends the fingerprint of a run that was reviewed to the digests of a plan that was not."""
     (digest,) = [change["digest"] for change in planned(world).document["changes"]]
-    (run,) = world.ran(history, EVERYTHING, Filter(), json=True).document["runs"]
+    (run,) = world.runs()
     alter(world, setting("run", "fact.start.digests", json.dumps([digest])))
     before = len(world.writes)
     with pytest.raises(Refused, match=r"run 1 in the journal is damaged.*do not make the fingerprint"):
