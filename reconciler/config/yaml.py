@@ -225,7 +225,10 @@ class _Stop(Struct, frozen=True):
 
     def _brackets(self) -> _Cause | None:
         text, at, since = self.text, self.at, self.since
-        line, sign, opening = self.line(at), text[at : at + 1], text[since : since + 1]
+        line, sign = self.line(at), text[at : at + 1]
+        if not sign and "node content" in self.said:  # the file ends where an item is expected
+            since = max(text.rfind("[", 0, at), text.rfind("{", 0, at))
+        opening = text[since : since + 1]
         if "unexpected ':'" in self.said:
             is_key = re.search(r"[{,]\s*$", text[:since]) and text[since:at].isidentifier()
             if is_key and text[at + 1 : at + 2] != "/":
@@ -295,7 +298,11 @@ class _Stop(Struct, frozen=True):
                 return start + found.start("colon"), "no blank stands behind this colon", _FORM
             message = f"this is U+{ord(found['other']):04X}, which is no colon to YAML"
             return start + found.start("other"), message, _FORM
-        hint = f"{_FORM}; a text that goes on is indented deeper than its key"
+        more = "a text that goes on is indented deeper than its key"
+        indent = " " * (start - self.line(start))
+        if re.search(rf"^{indent}-\s.*(?:\r?\n{indent} .*)*\s*\Z", self.text[:start], re.MULTILINE):
+            more = "an item of a list begins with a dash"
+        hint = f"{_FORM}; {more}"
         return start, "no colon stands behind this key", hint
 
     def _columns(self) -> _Cause | None:
@@ -304,6 +311,8 @@ class _Stop(Struct, frozen=True):
             return None
         if text[at : at + 1] == ":":
             return at, "no key stands before this colon", f"{_FORM}; a text that begins with : in quotes"
+        if text[at : at + 1] in ("]", "}"):
+            return at, "this bracket closes nothing", "remove it, or open it before"
         if not text[self.line(at) : at].strip():
             if re.match(r"-\s", text[at:]):
                 hint = "begin a list on the line below its key, with all dashes in one column"
@@ -418,6 +427,7 @@ class _Composer(Struct):
                 hint = f"write {quoted(style)} if the character is meant, or indent the text below its key"
                 message = f"{style} begins a block of text, and nothing is written in it"
                 value, refusal = None, Refusal("empty-value", message, hint)
+                self.doubted.add(source.place(start))
         if event.ctag is not None:
             self._refuse_tag(event)
         opened = self._open[-1]
@@ -446,7 +456,10 @@ class _Composer(Struct):
     def _empty(self, refusal: Refusal, tail: int) -> Refusal:
         code, message, hint = refusal
         key, following = self._open[-1].key, _BESIDE.match(self._source.text, tail)
-        if key and following and self._source.place(key.key).column == len(following["indent"]) + 1:
+        if key and self._open[-1].opening and ":" not in self._source.text[key.end : tail]:
+            message = "no colon stands behind this name"
+            hint = f"{_FORM}; a text with a comma in it needs quotes in [ ] and {{ }}"
+        elif key and following and self._source.place(key.key).column == len(following["indent"]) + 1:
             hint = f"{hint}; what belongs to it stands below it, indented deeper than its key"
         elif _COMMENT.match(self._source.text, tail):
             message = "nothing is written here: what begins with # is a comment"
@@ -656,29 +669,17 @@ _WHOLE = re.compile(r"-?(?:0|[1-9][0-9]*)")
 _FRACTION = re.compile(r"-?(?:0|[1-9][0-9]*)\.[0-9]+")
 # Forms that not every reader takes for the same: pattern, code, what they are, what else may be written.
 _NUMBER_FORMS = (
-    (
-        re.compile(r"[-+]?[0-9][0-9_]*(?::[0-9]{1,2})+(?:\.[0-9]*)?"),
-        "yaml-sexagesimal",
-        "is a number with base 60 to some readers of YAML",
-        "",
-    ),
-    (
-        re.compile(r"[-+]?0[0-9_]+(?:\.[0-9]*)?"),
-        "yaml-leading-zero",
-        "is an octal number to some readers of YAML and a decimal one to others",
-        " for the text, or the number without leading zeros",
-    ),
-    (
-        re.compile(
-            r"[-+]?(?:0o[0-7_]+|0x[0-9a-f_]+|0b[01_]+|\.inf|\.nan"
-            r"|[0-9][0-9_]*(?:\.[0-9_]*)?(?:e[-+]?[0-9]+)?|\.[0-9][0-9_]*(?:e[-+]?[0-9]+)?)",
-            re.IGNORECASE,
-        ),
-        "yaml-number-form",
-        "is a number to some readers of YAML and text to others",
-        " for the text, or the number in plain decimal digits",
-    ),
-)
+    (re.compile(r"[-+]?[0-9][0-9_]*(?::[0-9]{1,2})+(?:\.[0-9]*)?"),
+     "yaml-sexagesimal", "is a number with base 60 to some readers of YAML", ""),
+    (re.compile(r"[-+]?0[0-9_]+(?:\.[0-9]*)?"),
+     "yaml-leading-zero", "is an octal number to some readers of YAML and a decimal one to others",
+     " for the text, or the number without leading zeros"),
+    (re.compile(
+        r"[-+]?(?:0o[0-7_]+|0x[0-9a-f_]+|0b[01_]+|\.inf|\.nan"
+        r"|[0-9][0-9_]*(?:\.[0-9_]*)?(?:e[-+]?[0-9]+)?|\.[0-9][0-9_]*(?:e[-+]?[0-9]+)?)", re.IGNORECASE),
+     "yaml-number-form", "is a number to some readers of YAML and text to others",
+     " for the text, or the number in plain decimal digits"),
+)  # fmt: skip
 
 
 def _number(text: str) -> tuple[Json, Refusal | None]:
