@@ -32,7 +32,7 @@ from reconciler.commands.session import (
     state_folder,
 )
 from reconciler.commands.validate import files_schema
-from reconciler.commands.workspace import Selection, open_workspace
+from reconciler.commands.workspace import Selection, counts_text, open_workspace
 from reconciler.config.discovery import find_workspace, shown
 from reconciler.config.schema import SCHEMA_FILE
 from reconciler.config.settings import SANDBOX, CheckMarket, Expoints, needs_credentials
@@ -139,11 +139,7 @@ def _workspace(
         untold = not_checkable("targets", "nothing is asked while the files are wrong")
         yield title, [wrong, *surroundings, untold]
         return
-    text = (
-        f"{counted(workspace.files, 'file')}, {counted(workspace.count, 'resource')}, "
-        f"{counted(len(workspace.targets), 'target')}, {counted(len(workspace.warnings), 'warning')}"
-    )
-    yield title, [ok("files", text), *surroundings]
+    yield title, [ok("files", counts_text(workspace)), *surroundings]
     one = [chosen_target(workspace, selection.target)] if selection.target else None
     targets = one or [*workspace.targets.values()]
     progress = console.progress("Looking at targets")

@@ -8,18 +8,11 @@ from collections.abc import Sequence
 from reconciler.checkmarket.model import SECTION
 from reconciler.commands.console import Console
 from reconciler.commands.environment import Environment
-from reconciler.commands.workspace import CUSTOMER_SEEDS, Selection, hints, open_workspace
+from reconciler.commands.workspace import CUSTOMER_SEEDS, Selection, counts_text, hints, open_workspace
 from reconciler.config.validation import Schema
 from reconciler.errors import Exit, FilesInvalid
 from reconciler.problems import Problem
-from reconciler.render.values import (
-    FORMAT_VERSION,
-    counted,
-    harmless,
-    json_text,
-    problem_document,
-    problems_text,
-)
+from reconciler.render.values import FORMAT_VERSION, harmless, json_text, problem_document, problems_text
 
 
 def validate(selection: Selection, console: Console, environment: Environment) -> Exit:
@@ -31,10 +24,7 @@ def validate(selection: Selection, console: Console, environment: Environment) -
         error.lists_warnings = True
         raise
     _annotate(workspace.warnings, console, environment)
-    summary = (
-        f"Valid: {counted(workspace.files, 'file')}, {counted(workspace.count, 'resource')}, "
-        f"{counted(len(workspace.targets), 'target')}, {counted(len(workspace.warnings), 'warning')}."
-    )
+    summary = f"Valid: {counts_text(workspace)}."
     found, reasons = hints(workspace), workspace.settings.ignore_warnings
     counts = {**workspace.ignored, **Counter(one.code for one in found)}
     ignored = {code: (counts[code], why) for code, why in reasons.items()}

@@ -18,6 +18,7 @@ from reconciler.engine.kind import Globs
 from reconciler.errors import FilesInvalid
 from reconciler.git import check_not_bare, left_out
 from reconciler.problems import Place, Problem, Severity
+from reconciler.render.values import counted
 
 if TYPE_CHECKING:
     from reconciler.config.resources import Resource
@@ -82,6 +83,13 @@ def _not_read(names: Sequence[str], place: Place) -> Problem:
     message = f"git leaves out of this checkout, so that it is not read: {listed(names)}"
     hint = f"{hint}; until then --prune is refused, for it would delete what they declare"
     return Problem("files-left-out", place, "", message, hint, Severity.WARNING)
+
+
+def counts_text(workspace: Workspace[Seed]) -> str:
+    """Return how much there is in a workspace."""
+    numbers = {"file": workspace.files, "resource": workspace.count}
+    numbers |= {"target": len(workspace.targets), "warning": len(workspace.warnings)}
+    return ", ".join(counted(number, noun) for noun, number in numbers.items())
 
 
 def hints(workspace: Workspace[Seed]) -> list[Problem]:
