@@ -22,6 +22,7 @@ from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Any, ClassVar, Generic, NoReturn, TypeAlias, TypeVar
 
 from msgspec import Struct, field
+from msgspec.structs import replace
 from pydantic import BaseModel
 
 from reconciler.config import nodes
@@ -196,11 +197,15 @@ class SeedReader(Struct, Generic[S], frozen=True, eq=False, dict=True):
     ) -> None:
         key = declared.key
         counting = [finding for finding in findings if finding.path or key not in doubtful]
-        errors = [one for one in counting if one.severity is Severity.ERROR]
-        warnings = (one for one in counting if one.severity is Severity.WARNING)
-        for one in (*errors[:MOST_PROBLEMS], *warnings):
-            place = declared.place_of(one.path)
-            self.report.add(Problem(one.code, place, key, one.message, one.hint, one.severity))
+        problems = [
+            Problem(one.code, declared.place_of(one.path), key, one.message, one.hint, one.severity)
+            for one in counting
+        ]
+        errors = [one for one in problems if one.severity is Severity.ERROR]
+        if errors and declared.customers:
+            errors = _by_column(errors, declared.customers[-1].written[0].source)
+        for one in (*errors[:MOST_PROBLEMS], *(one for one in problems if one.severity is Severity.WARNING)):
+            self.report.add(one)
         if len(errors) > MOST_PROBLEMS:
             message = f"{len(errors) - MOST_PROBLEMS} more problems are not listed"
             self.report.error("too-many-problems", declared.place, key, message, "solve the others first")
@@ -287,7 +292,7 @@ class SeedReader(Struct, Generic[S], frozen=True, eq=False, dict=True):
                 )
                 under += [(node, said)] if said else []
         below = tuple(node for node, _ in under)
-        before, alike = report.errors, dict[tuple[str, int], list[Problem]]()
+        before, found = report.errors, list[Problem]()
         for number, row in enumerate(self._rows(written, key)):
             if number == MOST_CUSTOMERS:
                 message = f"{MOST_CUSTOMERS:,} customers are the most of one seed"
@@ -307,17 +312,13 @@ class SeedReader(Struct, Generic[S], frozen=True, eq=False, dict=True):
                 continue
             own = Report() if row.source.header else report
             fields = validated(section.row, row, own, key=key, words=words["customer"], context=self.files)
-            for one in own.found if own is not report else ():
-                alike.setdefault((one.code, one.place.column), []).append(one)
+            found += own.found if own is not report else ()
             if fields is not None:
                 for _, said in under:
                     fields = _folded(fields, said)
                 yield DeclaredCustomer(fields, (row, *below))
-        for (code, column), found in alike.items():  # what is wrong with a column of a table is told once
-            first, lines = found[0], [one.place.line for one in found]
-            is_of_column = len(found) > 1 and code != "missing-field"
-            place = Place(first.place.file, row.source.header, column) if is_of_column else first.place
-            report.error(code, place, key, f"{first.message}{_lines_of(lines)}", first.hint)
+        for one in _by_column(found, row.source) if found else ():
+            report.add(one)
 
     def _rows(self, written: Sequence[Node], key: str) -> Iterator[Node]:
         yield from decided(written, "customers").items()
@@ -459,6 +460,21 @@ def _row(
     if data:
         top["data"] = _mapping(row, data)
     return _mapping(row, top)
+
+
+def _by_column(problems: Iterable[Problem], table: Source) -> list[Problem]:
+    """Return problems, those of one kind in one column of a table as one, which is at its header."""
+    alike: dict[tuple[object, ...], list[Problem]] = {}
+    for number, one in enumerate(problems):
+        of_table = table.header and one.place.file == table.file
+        alike.setdefault((one.code, one.place.column) if of_table else (number,), []).append(one)
+    told = []
+    for first, *others in alike.values():
+        message = f"{first.message}{_lines_of([one.place.line for one in (first, *others)])}"
+        is_of_column = others and first.code != "missing-field"
+        place = Place(table.file, table.header, first.place.column) if is_of_column else first.place
+        told.append(replace(first, place=place, message=message))
+    return told
 
 
 def _lines_of(lines: Sequence[int]) -> str:

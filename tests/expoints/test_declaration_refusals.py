@@ -214,6 +214,27 @@ def test_a_day_in_another_form_is_quoted_once_a_column_with_the_form_to_write(
     assert told[0].hint.startswith(hint)
 
 
+COLUMNS = [
+    ("x{n}@real.example", "", [("recipient-not-allowed", 1, 2, 20)]),
+    ("x@example.com", "", [("duplicate-mailbox", 1, 2, 19)]),
+    ("x{n}@example.com", "+3161{n}", [("phone-number-not-allowed", 1, 3, 20)]),
+    ("x{n}@example.com, b@example.com", "", [("not-one-address", 1, 2, 20)]),
+]
+
+
+@pytest.mark.parametrize(("email", "phone", "expected"), COLUMNS)
+def test_what_many_rows_of_a_table_share_is_told_once_at_the_header(
+    email: str, phone: str, expected: list[tuple[str, int, int, int]], tmp_path: Path
+) -> None:
+    rows = "".join(f'A;"{email.format(n=n)}";{phone.format(n=n)}\n' for n in range(20))
+    text = {"t.csv": f"Name;email;phone_number\n{rows}"}
+    found = problems_of(tmp_path, {"a.yaml": f"{HEAD}{SENDABLE}    customers_from: t.csv\n", **text})
+    told = [one for one in found if one.place.file == "t.csv"]
+    counts = [5 + int(one.message.rpartition(" and ")[2].split()[0]) for one in told]
+    where = [(one.code, one.place.line, one.place.column) for one in told]
+    assert [(*at, count) for at, count in zip(where, counts, strict=True)] == expected
+
+
 DUPLICATE = "    customers: [{email: x@example.com}, {email: x@example.com}]\n"
 
 
