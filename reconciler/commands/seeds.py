@@ -18,7 +18,7 @@ from reconciler.commands.runs import NO_WAIT, Lock, OpenRun, open_run
 from reconciler.commands.session import check_account, check_target_is_named, open_session
 from reconciler.commands.workspace import Selection
 from reconciler.errors import Exit, Refused, UsageError
-from reconciler.expoints.planning import RENAMED, SeedsPlan
+from reconciler.expoints.planning import RENAMED, SeedsPlan, times_of
 from reconciler.expoints.recipients import Recipient, RecipientState, SeedPlan
 from reconciler.expoints.seed import masked
 from reconciler.expoints.sending import delivery_of, record_settled, statuses_of
@@ -33,7 +33,7 @@ from reconciler.render.text import (
     seeds_text,
     sent_text,
 )
-from reconciler.render.values import FORMAT_VERSION, counted
+from reconciler.render.values import FORMAT_VERSION, counted, harmless
 
 POLL_SECONDS = 10.0  # how long `status --wait` rests between two looks
 
@@ -232,7 +232,9 @@ def seeds_send(
         verb = (
             "" if plan.blocks or not due else "send again" if again and len(plan.due) < len(due) else "send"
         )
-        about = seeds_text(planned, paint=console.paint, by_hand=verb)
+        zone = expoints.session.workspace.settings.time_zone
+        times = [one for one in times_of(plan.seed, expoints.now, zone) if verb and one not in plan.notes]
+        about = "\n    ".join([seeds_text(planned, paint=console.paint, by_hand=verb), *map(harmless, times)])
         console.show_before_asking(f"{about}\n\n{MAIL_IS_SENT}" if verb else about, is_asked=not yes)
         run.counts = {"sent": 0}
         _check_sendable(plan, due, again=again)

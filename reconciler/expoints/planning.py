@@ -17,7 +17,7 @@ from zoneinfo import ZoneInfo
 from msgspec import Struct
 from msgspec.structs import replace
 
-from reconciler.config.names import instead, visible
+from reconciler.config.names import instead, snake, visible
 from reconciler.engine.change import Block
 from reconciler.engine.kind import Json
 from reconciler.engine.plan import Review
@@ -162,7 +162,7 @@ def times_of(seed: Seed, now: datetime, zone: ZoneInfo) -> Iterator[str]:
     everywhere = [*seed.batch.items(), *(item for c in seed.customers for item in c.members.items())]
     for name, moment in dict.fromkeys((n, value) for n, value in everywhere if isinstance(value, Moment)):
         _, note = resolve(moment, now, zone)
-        yield f"{name} {moment.text}: {moment_text(moment, now, zone)}{'; ' + note if note else ''}"
+        yield f"{snake(name)} {moment.text}: {moment_text(moment, now, zone)}{'; ' + note if note else ''}"
 
 
 class SeedsPlan(Struct, frozen=True):

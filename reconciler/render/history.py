@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING
@@ -155,7 +156,9 @@ def _mail_lines(mail: Mail, paint: Paint) -> Iterator[str]:
     what = _SAID.get(mail.standing, mail.standing.value)
     apart = ", not sent to" if mail.standing is DeliveryState.FOUND else ""
     yield f"{getattr(paint, style)(symbol)} {key}  {where}: {customers} {what}{apart}{note}"
-    yield from (f"    {harmless(f'{name} {moment}')}" for name, moment in mail.moments.items())
+    for member, at in mail.moments.items():
+        name = re.sub(r"\B(?=[A-Z])", "_", member).lower()  # as it is called in the files
+        yield f"    {harmless(f'{name} {at}')}"
     if mail.now:
         yield f"    now: {', '.join(f'{number} {standing}' for standing, number in mail.now.items())}"
 

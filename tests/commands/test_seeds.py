@@ -98,10 +98,12 @@ def test_a_fault_status_that_the_tenant_does_not_have_is_told_with_what_is_near(
 
 
 def test_a_seed_by_hand_is_sent_by_its_verb_only_which_asks_and_again_on_purpose(world: SeedWorld) -> None:
-    world.declare(JOHN, JANE, send="by_hand")
+    world.declare(JOHN, JANE, send="by_hand", end_date="+21d")
     world.apply()
+    screen = Screen()
     with pytest.raises(Refused, match="--yes"):
-        send(world, yes=False)
+        world.ran(seeds_send, "smoke", EVERYTHING, screen=screen, again=False, yes=False)
+    assert "    end_date +21d: " in screen.out
     assert world.mailed == []
     assert send(world) is Exit.DONE
     assert world.mailed == BOTH
