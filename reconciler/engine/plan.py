@@ -1,14 +1,15 @@
 """From what is declared and what is live to a plan, with every reason why something is not to be done.
 
 Pure: no clock, no file, no network. `BlockCode` lists the reasons for which a plan blocks a resource. Why a
-declared configuration gets no PUT, in the order in which that is found, and the file that decides it:
+declared configuration gets no PUT, more or less in the order in which that is found, and the file that
+decides it:
 
 | reason | file |
 |---|---|
 | a file has an error: nothing is sent, of no file | `config/load.py` |
 | its file is not read: for its name, or it is not there | `config/discovery.py` |
 | it does not live on the target, or `--only` or `--exclude` leaves it out | `commands/session.py` |
-| the target is not named in CI | `commands/session.py` |
+| there is no such target, or in CI none is named | `commands/session.py` |
 | the address or a credential is refused, or the API cannot be reached | `access.py`, `http/api.py` |
 | what is live cannot be trusted: a list that is not whole, a row without an id | the `Client` of the kind |
 | it is hidden for good, or absent and not there | `_verdict` |
@@ -17,14 +18,14 @@ declared configuration gets no PUT, in the order in which that is found, and the
 | its difference is accepted for a while, so that the field is kept | `config/load.py`, `engine/classify.py` |
 | no field differs in compared form, or from its default as far as that is known | `engine/classify.py` |
 | all changes together are beyond the limits and the consent given | `_limited` |
-| a plan file is of another account, or shows other than it means | `commands/apply.py`, `planfile/files.py` |
+| a plan file is of another target or account, or was changed | `commands/apply.py`, `planfile/files.py` |
 | it was not reviewed as it is now | `reviewed` |
 | nobody confirmed it: no yes, or no terminal to ask at | `commands/apply.py` (`confirm`) |
 | the journal cannot be read or written | `commands/apply.py` (`execute`), `journal/journal.py` |
 | another run holds the account | `journal/rules.py` (`begin_run`) |
 | the keys are of another account than the target says | `commands/session.py` (`check_account`) |
-| another run has created it since | `without_created` |
-| it is no longer as planned, or the run was stopped before | `engine/apply.py` (`Run._steps`) |
+| another run has created it since, so that no POST is sent either | `without_created` |
+| it cannot be read again, is not as planned, or the run was stopped | `engine/apply.py` (`Run._steps`) |
 | another run took this one for dead | `journal/rules.py` (`begin_operation`) |
 | the allowance of requests is used up, or the keys may not write | `http/api.py` |
 """
@@ -322,7 +323,7 @@ def _verdict(
 ) -> Verdict:
     """Decide one resource by itself: a change, or why nothing is written.
 
-    The table above has every other reason why a change is not sent. What is carried out is the body of
+    The table above has the other reasons why a change is not sent. What is carried out is the body of
     `engine.classify.desired`, with `client.update`.
     """
     key = declared.key
