@@ -175,13 +175,15 @@ def header_text(plan: Plan) -> str:
     resets, deletes, updates = (
         "any" if limit is None else str(limit) for limit in (limits.resets, limits.deletes, limits.updates)
     )
-    blocks = [block for one in plan.blocked for block in one.blocks]
-    refused = sum(len(one.paths) for one in blocks if one.code == BlockCode.UNCONSENTED_RESETS)
+    beyond = [one for one in plan.blocked for b in one.blocks if b.code == BlockCode.UNCONSENTED_RESETS]
+    resets_beyond = [view for one in beyond if one.change for view in one.change.resets]
+    refused = sum(not view.consented for view in resets_beyond)
     if plan.resets or refused:
         by_policy, may = plan.resets_by_policy, "" if plan.may_reset is None else f" of {plan.may_reset}"
         flag = "" if plan.may_reset == limits.resets else f"{'' if may else ', allowed'} by --allow-resets"
         end = ", so these are blocked" if refused else ""
-        named = "empty before " if scope.restores else f"named {plan.resets - by_policy}, by policy "
+        named_too = plan.resets - by_policy + len(resets_beyond) - refused
+        named = "empty before " if scope.restores else f"named {named_too}, by policy "
         resets += f" ({named}{by_policy + refused}{may}{flag}{end})"
     share = f" (from {SHARE_COUNTS_FROM} live on)" if isinstance(limits.updates, Share) else ""
     lines = [

@@ -25,7 +25,7 @@ NAMED = "import_configs: {welcome: {name: Welcome, reset: [%s], targets: {sandbo
     ("limit", "named", "consent", "shown"),
     [
         (5, "first_row", Consent(), "resets 5 (named 1, by policy 2 of 5)"),
-        (1, "first_row", Consent(), "resets 1 (named 0, by policy 2 of 1, so these are blocked)"),
+        (1, "first_row", Consent(), "resets 1 (named 1, by policy 2 of 1, so these are blocked)"),
         (0, "first_row", Consent(resets=4), "resets 0 (named 1, by policy 2 of 4 by --allow-resets)"),
         (0, "first_row", RESETS, "resets 0 (named 1, by policy 2, allowed by --allow-resets)"),
         ("null", "", Consent(), "resets any (named 0, by policy 3)"),
