@@ -207,7 +207,8 @@ UNWRITABLE = [">&- 2>&-", "0<&- 2>/dev/full", "| sed /^Plan:/q", "--format=json 
 
 @pytest.mark.parametrize("streams", UNWRITABLE)
 def test_streams_that_cannot_be_written_change_no_end_of_an_apply(workspace: Path, streams: str) -> None:
-    told = f"{RECONCILER} apply --yes --allow-resets -vv {streams}; echo ${{PIPESTATUS[0]}} > end"
+    apply = f"{RECONCILER} apply --target sandbox --yes --allow-resets -vv"
+    told = f"{apply} {streams}; echo ${{PIPESTATUS[0]}} > end"
     subprocess.run(["bash", "-c", told], cwd=workspace, check=True, capture_output=True)
     ended = reconciler(workspace, "history").stdout
     assert ((workspace / "end").read_text(), "3 applied" in ended) == ("0\n", True), ended

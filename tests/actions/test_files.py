@@ -135,7 +135,7 @@ def test_the_tool_is_installed_from_the_commit_of_the_action_with_its_pins(scene
     place, *packages = frozen.stdout.split()
     assert "site-packages" in place
     there = dict(line.split("==") for line in packages)
-    assert there.pop("reconciler")
+    assert there.pop("survey-reconciler")
     assert not there.keys() - pins.keys()
     assert {name for name, version in there.items() if pins[name] != version} == set()
     assert not (scene.runner.folder / "ran").exists()

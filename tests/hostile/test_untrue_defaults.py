@@ -64,7 +64,7 @@ def test_live_values_that_are_stated_as_defaults_stay_blocked_and_shown(tmp_path
     folder = write(tmp_path / "configs", {"newsletter.yaml": DECLARED})
     before = reconciler(tmp_path, "plan")
     assert before.exit == Exit.REFUSED
-    assert before.text.count("↺") == 9
+    assert before.text.count("    ↺ ") == 9
 
     settings = (folder / "reconciler.yaml").read_text("utf-8")
     (folder / "reconciler.yaml").write_text(settings + stating(**NINE), "utf-8")

@@ -134,8 +134,8 @@ MISTAKES: Mapping[str, Mistake] = {
         f"{APPLY}::test_a_change_of_a_set_or_reset_field_since_the_plan_is_stale",
     ),
     "creates a name that appeared since the plan": Mistake(
-        "engine.apply:Run._names_before",
-        always({}),
+        "engine.apply:Run._named_since",
+        always(""),
         f"{APPLY}::test_a_name_that_appeared_since_the_plan_is_not_created_a_second_time",
     ),
     "goes on after a 401": Mistake(
@@ -251,8 +251,8 @@ MISTAKES: Mapping[str, Mistake] = {
         f"{MEMORY}::test_a_refusal_that_cannot_be_counted_is_in_doubt",
     ),
     "believes this machine's clock alone": Mistake(
-        "expoints.settling:_has_rested_there",
-        always(True),
+        "expoints.settling:_over_there",
+        always(0.0),
         "tests/faults/test_clocks.py::TestADoubtRestsByBothClocks::test_ours_was_set_while_the_batch_was_under_way",
     ),
     "creates again what may have been created": Mistake(
