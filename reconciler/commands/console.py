@@ -71,8 +71,7 @@ class Console(Struct, eq=False):
                 error.filename = "writing the result"
                 raise
             self.warn(f"the result could not be printed: {error.strerror or error}", always=True)
-            with suppress(OSError):  # what was not taken would fail again when the process ends
-                os.dup2(os.open(os.devnull, os.O_WRONLY), self.stdout.fileno())
+            _give_up(self.stdout)
 
     def interim(self, text: str) -> None:
         """Print a part of the result that comes before its end, which JSON and quiet have alone."""
@@ -151,11 +150,13 @@ class Console(Struct, eq=False):
         self._write(log_line(self.clock.now(), level, event, fields) if self.logs_json else text)
 
     def _write(self, text: str) -> None:
-        # A line of one thread ends before that of another begins; one that cannot be written ends nothing.
-        with self.lock, suppress(OSError):
-            is_read = self.stderr.isatty() and not self.logs_json
-            self.stderr.write(f"{wrapped(text, self.paint.width if is_read else 0)}\n")
-            self.stderr.flush()
+        with self.lock:  # a line of one thread ends before that of another begins
+            try:
+                is_read = self.stderr.isatty() and not self.logs_json
+                self.stderr.write(f"{wrapped(text, self.paint.width if is_read else 0)}\n")
+                self.stderr.flush()
+            except OSError:  # it ends nothing
+                _give_up(self.stderr)
 
     def ask(self, question: str) -> str:
         """Ask the person at the terminal and return the answer without blanks around it; empty at its end."""
@@ -179,6 +180,12 @@ class Console(Struct, eq=False):
         """Return a progress line for work that begins now."""
         shows = self.stderr.isatty() and not self.quiet and not self.logs_json
         return Progress(label, self.stderr if shows else None, self.clock, self.clock.monotonic())
+
+
+def _give_up(stream: TextIO) -> None:
+    """Send what a stream did not take to nowhere: it would fail again, and change the exit, at the end."""
+    with suppress(OSError):
+        os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
 
 
 class Progress(Struct):
