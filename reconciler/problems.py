@@ -79,11 +79,9 @@ class Problem(Struct, frozen=True):
 
 
 # What shows nothing beside formats and controls: joiners, fillers of Hangul and Khmer, variation selectors.
-_UNSEEN = re.compile(
-    "[\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180f\u3164\ufe00-\ufe0f\uffa0\U000e0100-\U000e01ef]"
-)
+_UNSEEN = "[\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180f\u3164\ufe00-\ufe0f\uffa0\U000e0100-\U000e01ef]"
 # Of the flags of England, Scotland and Wales, and the like, what tells them apart.
-_FLAG = re.compile("(?<=\U0001f3f4)[\U000e0020-\U000e007e]+\U000e007f")
+_FLAG = "(?<=\U0001f3f4)[\U000e0020-\U000e007e]+\U000e007f"
 _HYPHENS = {ord(hyphen): "-" for hyphen in "\u2010\u2011"}
 _LONGEST_ALIKE = 60  # characters in which two texts are the same and that are shown of them in one piece
 ALIKE = "they differ only in case, blanks, Unicode form or unseen characters"
@@ -99,8 +97,8 @@ def folded(text: str) -> str:
     # Imported here, for most names need none of it.
     from unicodedata import category, normalize
 
-    text = _FLAG.sub(lambda flag: ascii(flag.group()), text)
-    seen = (c for c in _UNSEEN.sub("", text) if c.isspace() or category(c) not in ("Cc", "Cf"))
+    text = re.sub(_FLAG, lambda flag: ascii(flag.group()), text)
+    seen = (c for c in re.sub(_UNSEEN, "", text) if c.isspace() or category(c) not in ("Cc", "Cf"))
     plain = normalize("NFKC", normalize("NFKD", "".join(seen)).casefold())
     return " ".join(plain.translate(_HYPHENS).split())
 
@@ -118,7 +116,7 @@ def told_apart(one: str, other: str) -> tuple[str, str]:
     from unicodedata import category, normalize
 
     def shown(c: str, what: str) -> str:
-        is_seen = normalize("NFKC", c) == c and not category(c).startswith("M") and not _UNSEEN.match(c)
+        is_seen = normalize("NFKC", c) == c and not category(c).startswith("M") and not re.match(_UNSEEN, c)
         if c == " ":  # opposite another character a blank is seen as one; one more or less is not
             return r"\x20" if what in ("insert", "delete") else c
         return c if c.isprintable() and (what == "equal" or is_seen) else c.encode("unicode_escape").decode()

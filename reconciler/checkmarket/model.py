@@ -63,9 +63,8 @@ _DELIMITER_NAMES = {
 
 def _checked(pattern: str, hint: str | Callable[[str], str]) -> BeforeValidator:
     """Return what refuses a text that the pattern does not match from end to end, however long."""
-    form = re.compile(pattern, re.DOTALL)
     is_one = passing(
-        lambda value: not isinstance(value, str) or form.fullmatch(value),
+        lambda value: not isinstance(value, str) or re.fullmatch(pattern, value, re.DOTALL),
         *("invalid-value", "this cannot be", hint),
     )
     return BeforeValidator(is_one.func)

@@ -241,11 +241,8 @@ def read_approval(
 def approve(approval: Approval, live: LiveSnapshot, seeds: SeedsPlan) -> TargetReport:
     """Return what of the plan that is made now is carried out, by what was reviewed."""
     session, memory = live.session, live.memory
-    seeds_here, zone = (
-        session.seeds if approval.restores is None else (),
-        session.workspace.settings.time_zone,
-    )
-    plan, declared = live.plan(), digests_of(seeds_here, session, zone)
+    plan, seeds_here = live.plan(), session.seeds if approval.restores is None else ()
+    declared = digests_of(seeds_here, session, session.workspace.settings.time_zone)
     # Seeds that are left out of a run are part of its plan all the same.
     now = [*plan.digests, *(seeds.digests if seeds.account else declared)]
     review = approval.review(now, memory.past, session.account)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from enum import StrEnum
-from functools import partial
+from functools import cached_property, partial
 from os import SEEK_END
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias
@@ -50,7 +50,7 @@ class ReportFile(Struct, frozen=True):
     path: Path
 
 
-class Reporting(Struct):
+class Reporting(Struct, dict=True):
     """The reports of one run, written when it begins, whenever a target is done, and at the end.
 
     Until then each says that the run has not ended. `exit` is an error once one could not be written that a
@@ -115,7 +115,7 @@ class Reporting(Struct):
         limit = Limit(max(0, STEP_SUMMARY.most - taken - 1), STEP_SUMMARY.size)
         _append("GITHUB_STEP_SUMMARY", markdown(self.reported, limit, self._origin), self.environment)
 
-    @property
+    @cached_property
     def _origin(self) -> Sequence[tuple[str, str]]:
         # Imported here: most runs write no report.
         from reconciler.commands.runs import origin_of

@@ -159,13 +159,14 @@ def check_is_text(text: str) -> None:
 
 
 _IN_QUOTES = r"""(?<![^\s,\[{:])(?:"(?:[^"\\]|\\.)*"|'[^']*')|(?<!\S)#[^\r\n]*"""  # and comments
-_BRACKET = re.compile(rf"{_IN_QUOTES}|(?P<bracket>[\[\]{{}}])|[\r\n](?P<indent> *)(?:- +)*[\w.-]+:(?=\s)")
-_CODE = re.compile(r"^ *(?:- +)*(?P<code>[^\s#].*)", re.MULTILINE)
-_STRANGE_COLON = re.compile(r"[-\w.]+ *(?P<colon>:)(?=[^\s/])|[-\w. ]+(?P<other>[：﹕︓꞉])")
+# Compiled where a file has a mistake.
+_BRACKET = rf"{_IN_QUOTES}|(?P<bracket>[\[\]{{}}])|[\r\n](?P<indent> *)(?:- +)*[\w.-]+:(?=\s)"
+_CODE = r"(?m)^ *(?:- +)*(?P<code>[^\s#].*)"
+_STRANGE_COLON = r"[-\w.]+ *(?P<colon>:)(?=[^\s/])|[-\w. ]+(?P<other>[：﹕︓꞉])"
 _FORM = "write KEY: VALUE, with a blank behind the colon"
-_NO_DASH = re.compile(r"-(?=[\w\"'{\[])")  # of a list item without a blank behind it
+_NO_DASH = r"-(?=[\w\"'{\[])"  # of a list item without a blank behind it
 # The next line is a key.
-_BESIDE = re.compile(r"(?:[ \t]*(?:#[^\r\n]*)?[\r\n]+)+(?P<indent> *)[\w-]+ *:(?=\s)")
+_BESIDE = r"(?:[ \t]*(?:#[^\r\n]*)?[\r\n]+)+(?P<indent> *)[\w-]+ *:(?=\s)"
 _BEGUN_BY_SIGNS = ("alias", "anchor", "directive", "tag", "block scalar")
 
 _Cause: TypeAlias = tuple[int, str, str]  # where the mistake is, what it is, what to write instead
@@ -257,7 +258,7 @@ class _Stop(Struct, frozen=True):
         indent = self.text[start : self.since + 1]
         deep = len(indent) - len(indent.lstrip(" "))
         opened: list[str] = []
-        for found in _BRACKET.finditer(self.text, self.since):
+        for found in re.compile(_BRACKET).finditer(self.text, self.since):
             bracket = found["bracket"] or ""
             if bracket and bracket in "[{":
                 opened.append(bracket)
@@ -276,11 +277,11 @@ class _Stop(Struct, frozen=True):
         if "mapping values" not in self.said:
             return None
         before = text[line:at]
-        above = [*_CODE.finditer(text, 0, max(line - 1, 0))][-1:]
+        above = [*re.compile(_CODE).finditer(text, 0, max(line - 1, 0))][-1:]
         if before.strip(" -") and re.search(r":\s", re.sub(_IN_QUOTES, "", before)):
             hint = "a text with a colon and a blank in it is written in quotes, a key on a line of its own"
             return at, "no value can begin at this colon", hint
-        if above and _NO_DASH.match(above[0]["code"]):
+        if above and re.match(_NO_DASH, above[0]["code"]):
             return above[0].start("code"), "no blank stands behind this dash", "write - KEY: VALUE"
         if above and re.search(r":(?:\s|$)", re.sub(_IN_QUOTES, "", above[0]["code"])):
             message = "this key stands deeper than the one above it, which has its value already"
@@ -293,7 +294,7 @@ class _Stop(Struct, frozen=True):
         key = LINE_BREAK.split(self.text[start:], maxsplit=1)[0]
         if key.startswith(("//", "/*", "<!--")):
             return start, "this is no comment of YAML", "begin a comment with #"
-        if found := _STRANGE_COLON.match(key):
+        if found := re.match(_STRANGE_COLON, key):
             if found["colon"]:
                 return start + found.start("colon"), "no blank stands behind this colon", _FORM
             message = f"this is U+{ord(found['other']):04X}, which is no colon to YAML"
@@ -455,7 +456,7 @@ class _Composer(Struct):
 
     def _empty(self, refusal: Refusal, tail: int) -> Refusal:
         code, message, hint = refusal
-        key, following = self._open[-1].key, _BESIDE.match(self._source.text, tail)
+        key, following = self._open[-1].key, re.compile(_BESIDE).match(self._source.text, tail)
         if key and self._open[-1].opening and ":" not in self._source.text[key.end : tail]:
             message = "no colon stands behind this name"
             hint = f"{_FORM}; a text with a comma in it needs quotes in [ ] and {{ }}"
@@ -635,7 +636,7 @@ _WORDS: Mapping[str, bool | None] = {
     "null": None,
 }
 _SWITCHES = {"y": True, "yes": True, "on": True, "n": False, "no": False, "off": False}
-_SMART_QUOTES = re.compile("[“”„‟«»＂][^“”„‟«»＂]*[“”„‟«»＂\"]?|[‘’‚‛‹›＇].*[‘’‚‛‹›＇']", re.DOTALL)
+_SMART_QUOTES = "(?s)[“”„‟«»＂][^“”„‟«»＂]*[“”„‟«»＂\"]?|[‘’‚‛‹›＇].*[‘’‚‛‹›＇']"
 
 
 @lru_cache(maxsize=1_000)
@@ -646,7 +647,7 @@ def plain(text: str) -> tuple[Json, Refusal | None]:
     if not text.isascii():
         if found := UNSEEN.search(text):
             return plain(UNSEEN.sub("", text).strip())[0], unseen(found.group())
-        if _SMART_QUOTES.fullmatch(text):
+        if re.fullmatch(_SMART_QUOTES, text):
             message = "the quotes around this text are typographic: they do not end it, they are part of it"
             hint = 'write straight quotes: "…"; around the typographic ones, if those are meant'
             return text[1:-1], Refusal("smart-quotes", message, hint)

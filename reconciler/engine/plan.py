@@ -337,17 +337,13 @@ def _verdict(
     for path, given in declared.given.items():
         if not isinstance(name := given.value, Reference):
             continue
-        place = f"there is no {name} ({given.origin.place})"
-        code, why = (
-            BlockCode.UNKNOWN_REFERENCE,
-            f"{place}; {name.hint or 'check its title'}, or declare {path}",
+        code, ids = BlockCode.UNKNOWN_REFERENCE, " and ".join(map(str, name.ids or ()))
+        why = (
+            f"there is no {name} ({given.origin.place}); {name.hint or 'check its title'}, or declare {path}"
         )
         if name.ids:
-            ids = " and ".join(map(str, name.ids))
-            code, why = (
-                BlockCode.AMBIGUOUS_REFERENCE,
-                f"{len(name.ids)} are called {name}: {ids}; declare {path}",
-            )
+            code = BlockCode.AMBIGUOUS_REFERENCE
+            why = f"{len(name.ids)} are called {name}: {ids}; declare {path}"
         blocks.append(Block(code, f"{why} by its number", (path,)))
     if isinstance(match, Block):
         blocks.append(match)

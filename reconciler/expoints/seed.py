@@ -251,13 +251,13 @@ _MONTHS = (
     "de[cz]",
 )
 _PART = "[0-9]{1,2}|" + "|".join(f"(?:{one})[a-zä]{{0,6}}[.]?" for one in _MONTHS)
-_DAY_LIKE = re.compile(
+# Compiled where a date is wrong: that takes longer than most files.
+_DAY_LIKE = (
     rf"([0-9]{{4}}|{_PART})(?:[-./]|,? )({_PART})(?:[-./]|,? )([0-9]{{4}}|[0-9]{{1,2}})"
-    r"((?:T|,? )[0-9]{1,2}[:.][0-9]{2}(?:[:.][0-9.]{2,9})?(?: ?[ap]m)?(?:Z|[+-][0-9:]{4,5})?)?",
-    re.IGNORECASE,
+    r"((?:T|,? )[0-9]{1,2}[:.][0-9]{2}(?:[:.][0-9.]{2,9})?(?: ?[ap]m)?(?:Z|[+-][0-9:]{4,5})?)?"
 )
-_COMPACT = re.compile(r"20[0-9]{2}[01][0-9][0-3][0-9]")
-_SERIAL = re.compile(r"[45][0-9]{4}")  # days since the end of 1899, as spreadsheets count
+_COMPACT = r"20[0-9]{2}[01][0-9][0-3][0-9]"
+_SERIAL = r"[45][0-9]{4}"  # days since the end of 1899, as spreadsheets count
 
 
 def days_meant(text: str) -> tuple[str, ...] | None:
@@ -265,11 +265,11 @@ def days_meant(text: str) -> tuple[str, ...] | None:
 
     None are returned for a day that is in no calendar, or has a time on it.
     """
-    if _SERIAL.fullmatch(text):
+    if re.fullmatch(_SERIAL, text):
         return ((date(1899, 12, 30) + timedelta(days=int(text))).isoformat(),)
-    if _COMPACT.fullmatch(text):
+    if re.fullmatch(_COMPACT, text):
         text = f"{text[:4]}-{text[4:6]}-{text[6:]}"
-    match = _DAY_LIKE.fullmatch(text)
+    match = re.fullmatch(_DAY_LIKE, text, re.IGNORECASE)
     if match is None:
         return None
     *parts, at = match.groups()

@@ -252,10 +252,8 @@ def summary_line(reports: Sequence[TargetReport], verb: str, title: str = "") ->
             f"{seeds} to send ({counted(sums['customers_to_send'], 'customer')}){kept_back}."
         )
     blocked = sum(left.why == "blocked" for one in reports for left in one.plan.blocked)
-    of_these, in_doubt = (
-        f" ({blocked} blocked)" if blocked else "",
-        sum(one.customers_in_doubt for one in reports),
-    )
+    of_these = f" ({blocked} blocked)" if blocked else ""
+    in_doubt = sum(one.customers_in_doubt for one in reports)
     return (
         f"{title or 'Applied'}: {sums['applied']} changed, {sums['failed']} failed, {sums['stale']} stale, "
         f"{sums['skipped']} skipped{of_these}, {sums['in_doubt']} in doubt; "
