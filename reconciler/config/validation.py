@@ -263,6 +263,8 @@ def _meant(name: str, here: Mapping[str, str], words: Vocabulary) -> str:
         return here.get(plain) or anywhere[plain]
     if near := nearest(plain, here):
         return here[near]
+    if len(parts := [path for last, path in here.items() if plain in last.split("_")]) == 1:
+        return parts[0]
     return anywhere.get(nearest(plain, map(_last, words.paths)) or "", "")
 
 

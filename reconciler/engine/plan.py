@@ -409,7 +409,7 @@ def _limited(plan: Plan, verdicts: Sequence[Verdict], consent: Consent, live: in
     may_reset = None if None in allowed else max(limit for limit in allowed if limit is not None)
     if may_reset is not None and wanted > may_reset:
         why = f"consent with --allow-resets (limits.resets is {limits.resets}, this plan resets {wanted})"
-        blocks = {}
+        blocks, said = {}, dict[str, str]()
         for change in changes:
             if paths := resets[change.key]:
                 # What the tool does not know can be named nowhere in the files.
@@ -417,7 +417,11 @@ def _limited(plan: Plan, verdicts: Sequence[Verdict], consent: Consent, live: in
                 mends = known and not plan.scope.restores
                 it = "it" if known == paths else ", ".join(known)
                 ways = f"declare {it}, name it under keep or reset, or {why}" if mends else why
-                message = f"a PUT would reset {', '.join(paths)}; {ways}"
+                if (first := said.setdefault(ways, change.key)) != change.key:
+                    ways = f"see {first} for what to do"
+                named = ", ".join(paths if len(paths) < 4 else paths[:2])
+                named += f" and {len(paths) - 2} more" if len(paths) > 3 else ""
+                message = f"a PUT would reset {named}; {ways}"
                 blocks[change.key] = Block(BlockCode.UNCONSENTED_RESETS, message, tuple(paths))
         verdicts = _blocking(verdicts, blocks)
     share = limits.updates
@@ -432,7 +436,7 @@ def _limited(plan: Plan, verdicts: Sequence[Verdict], consent: Consent, live: in
         limit = f"limits.{action}s allows {most}" + (f" ({share})" if action is Action.UPDATE else "")
         part = ", or apply a part with --only" if action is Action.UPDATE and not plan.scope.restores else ""
         why = f"this plan {action}s {len(keys)}, {limit}; if that is meant, raise it for the target{part}"
-        others = Block(code, f"limits.{action}s allows no more, as is said of {keys[0]}")
+        others = Block(code, f"limits.{action}s allows no more; see {keys[0]} for what to do")
         verdicts = _blocking(verdicts, {**dict.fromkeys(keys, others), keys[0]: Block(code, why)})
     return replace(
         plan,

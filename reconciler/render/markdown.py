@@ -412,7 +412,7 @@ def _problems(problems: Sequence[Problem]) -> Iterator[Group]:
 
 def _end_parts(applied: TargetReport) -> Iterator[Part]:
     right, wrong, changes = list[Fold](), list[Fold](), applied.changes
-    for outcome in applied.outcomes:
+    for outcome in applied.told_once:
         fold = _outcome(applied, outcome, changes.get(outcome.key))
         (right if outcome.result is Result.APPLIED else wrong).append(fold)
     yield _group("#### Needs a look", wrong, is_grave=True)

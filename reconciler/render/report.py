@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import TypeAlias
 
 from msgspec import Struct, field
+from msgspec.structs import replace
 
 from reconciler.engine.change import Action, Blocked, Change, Plan, Unchanged, fingerprint_of
 from reconciler.engine.classify import FieldView
@@ -18,6 +19,7 @@ from reconciler.expoints.recipients import RecipientState, SeedPlan, SendResult
 from reconciler.problems import Place, Problem, Severity
 from reconciler.render.values import counted
 
+_SHORT = 60  # a text that is no longer than this is said again where another one would refer to it
 MEANINGS = {
     Exit.ERROR: "something went wrong",
     Exit.REFUSED: "a safety rule refuses a part of it",
@@ -83,6 +85,25 @@ class TargetReport(Struct, frozen=True):
         if self.since is None:
             return True
         return self.since.caused_block(one) if isinstance(one, Blocked) else self.since.caused(one.digest)
+
+    @property
+    def told_once(self) -> Sequence[Outcome]:
+        """The outcomes for a reader: a long reason or warning of an earlier one refers to that one."""
+        first = dict[str, str]()
+
+        def told(text: str, one: Outcome) -> str:
+            # A request to each has its own number in its path, which the line says anyway.
+            known = first.setdefault(text.replace(f"/{one.id}:", ":"), one.key)
+            return f"the same as {known}" if len(text) > _SHORT and known != one.key else text
+
+        return [
+            replace(
+                one,
+                reason=told(one.reason, one),
+                warnings=tuple(told(warning, one) for warning in one.warnings),
+            )
+            for one in self.outcomes
+        ]
 
     @property
     def summary(self) -> Counter[str]:

@@ -356,7 +356,7 @@ def remarks(plan: Plan, *, verbose: bool = False) -> Iterator[str]:
 def report_text(applied: TargetReport, *, paint: Paint = PLAIN) -> str:
     """Return how every change ended, the lines worth writing, and the summary line last."""
     outcomes = []
-    for outcome in applied.outcomes:
+    for outcome in applied.told_once:
         symbol = getattr(paint, _STYLES[outcome.result])(sign_of(outcome))
         what = f"{outcome.action.value} " if outcome.action else ""
         id = f"id {outcome.id} " if outcome.id is not None else ""

@@ -280,6 +280,23 @@ def test_an_adoption_proves_nothing_of_what_a_put_leaves_out(world: World) -> No
     assert "a PUT would reset CreateDate; consent with --allow-resets" in refused.out
 
 
+def test_what_is_the_same_for_many_is_said_once(world: World) -> None:
+    live = {"EmailIsRequired": True, "DateFormat": "dd/MM/yyyy", "IsReusable": True, "UpdateTypeId": 1}
+    world.live({number: {"Name": f"Round {number}", **live} for number in range(1, 10)})
+    (world.folder / "configs/welcome.yaml").unlink()
+    declared = (f"  r{number}: {{name: Round {number}, is_reusable: true}}\n" for number in range(1, 10))
+    world.write("rounds.yaml", f"import_configs:\n{''.join(declared)}")
+    planned = world.plans(Consent(), json=False).out
+    assert planned.count("a PUT would reset email_is_required, date_format, update_type_id; ") == 9
+    assert planned.count("declare it, name it under keep or reset, or consent") == 1
+    assert planned.count("see import_configs.r1 for what to do") == 8
+    for fault in ("PUT:1+:before:status=400", "PUT:1+:after:drop"):
+        run = world.applies(fault=fault)
+        said = "Correct what the API names" if "400" in fault else "reading it shows that it was done"
+        assert run.out.count(said) == 1
+        assert run.out.count("the same as import_configs.r") == 8
+
+
 def test_a_sandbox_that_cannot_be_used_is_an_error_in_words(world: World) -> None:
     kept = replace(world.environment, sandboxes={})
     for name in ("RECONCILER_SANDBOX_VARIANTS", "RECONCILER_SANDBOX_FAULTS"):

@@ -265,7 +265,7 @@ def _end(applied: TargetReport, links: Links) -> Document:
     """Return what there is to say of how everything ended."""
     ends, doubtful = applied.summary, applied.customers_in_doubt
     right, wrong, changes = list[Card](), list[Card](), applied.changes
-    for outcome in applied.outcomes:
+    for outcome in applied.told_once:
         card = _ended(applied, outcome, changes.get(outcome.key), links)
         (right if outcome.result is Result.APPLIED else wrong).append(card)
     sent = []
