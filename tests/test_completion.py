@@ -68,6 +68,7 @@ def completed(shell: str, line: str, folder: Path, **environ: str) -> list[str]:
         ("bash", "seeds|preview|", "onboarding-smoke"),
         ("bash", "seeds|send|w", ""),
         ("bash", "plan|--format|j", "json"),
+        ("bash", "lookup|s", "surveys statuses"),
     ],
 )
 def test_what_completes_is_what_the_place_is_for(

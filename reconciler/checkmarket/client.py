@@ -13,7 +13,6 @@ is unknown.
 from __future__ import annotations
 
 import threading
-from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from contextlib import closing, contextmanager
@@ -35,6 +34,8 @@ _CONFIGS = "/3/contacts/import/configs"
 _CONFIG_ID = "ImportConfigId"
 _SURVEYS = "/3/surveys"
 _SURVEY_IDS = ("Id", "SurveyId")
+# CLIENT: constants of a public client.
+_SURVEY_STATUSES = dict(enumerate(("in development", "live", "paused", "closed", "archived", "launched"), 1))
 _UNTRUSTED = "The list cannot be trusted."
 _IN_DOUBT = "It may have been carried out or not; look at what is live before sending it again."
 
@@ -293,7 +294,7 @@ class ImportConfigs(Struct, eq=False):
     """
 
     _api: Api
-    _surveys: Mapping[str, Sequence[int]] | None = None
+    _surveys: Mapping[str, Mapping[int, str]] | None = None
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
     def server_time(self) -> float | None:
@@ -358,31 +359,33 @@ class ImportConfigs(Struct, eq=False):
 
         Raises `ValueError` for another `what` than `survey`.
         """
-        return self._titles(what).get(name, ())
+        return [*self.titles(what).get(name, ())]
 
     def meant(self, what: str, name: str) -> str:
         """Return what to write instead of a title that no survey has, if any is near, as `find` does."""
-        return instead(name, self._titles(what))
+        return instead(name, self.titles(what))
 
     def name(self, what: str, id: int) -> str | None:
         """Return the title of a survey, None where there is none; `ValueError` for another `what`."""
-        return next((title for title, ids in self._titles(what).items() if id in ids), None)
+        return next((title for title, ids in self.titles(what).items() if id in ids), None)
 
-    def _titles(self, what: str) -> Mapping[str, Sequence[int]]:
-        """Return the ids of the surveys by their title, listed once.
+    def titles(self, what: str = "survey") -> Mapping[str, Mapping[int, str]]:
+        """Return the surveys by their title, listed once: each id with its status, empty where none is known.
 
-        CLIENT: the path, its options and the members `Id` (`SurveyId` in some answers) and `Title`.
+        CLIENT: the path, its options and the members `Id` (`SurveyId` in some answers), `Title` and
+        `SurveyStatusId`. Raises `ValueError` for another `what`.
         """
         if what != "survey":
             raise ValueError(f"the API knows surveys by their names, not {what}")
         with self._lock:
             if self._surveys is None:
-                ids = defaultdict(list)
+                found = dict[str, dict[int, str]]()
                 for row in _Listing(self._api, _SURVEYS, _SURVEY_IDS).rows():
-                    title, id = row.get("Title"), row_id(row, _SURVEY_IDS)
+                    title, id, status = row.get("Title"), row_id(row, _SURVEY_IDS), row.get("SurveyStatusId")
                     if isinstance(title, str) and id is not None:
-                        ids[title].append(id)
-                self._surveys = ids
+                        known = _SURVEY_STATUSES.get(status, "") if type(status) is int else ""
+                        found.setdefault(title, {})[id] = known
+                self._surveys = found
             return self._surveys
 
 

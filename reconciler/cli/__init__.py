@@ -117,6 +117,7 @@ for _verb in (
     LazyCommand("list_", "files", "List resources and where they stand."),
     LazyCommand("set_", "files", "Edit many resources at once, in place."),
     LazyCommand("fmt", "files", "Put the keys of resources into their order."),
+    LazyCommand("lookup", "verbs", "Find ids and names on an account, ready to paste."),
     LazyCommand("seeds", "groups", "Preview, watch, settle, send test batches."),
     LazyCommand("status", "verbs", "Count what is managed, drifted, pending, in doubt."),
     LazyCommand("history", "groups", "Show the runs of a target, newest first."),

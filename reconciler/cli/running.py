@@ -169,7 +169,7 @@ def complain(error: BaseException, arguments: Sequence[str]) -> None:
     if as_log:
         click.echo(log_line(time.time(), "error", "error", {"message": message, **fields}), err=True)
     else:
-        click.echo("\n".join(map(harmless, text.rstrip("\n").split("\n"))), err=True)
+        click.echo("\n".join(map(harmless, text.rstrip("\n").expandtabs(4).split("\n"))), err=True)
 
 
 def _with_near(error: click.NoSuchOption) -> click.NoSuchOption:

@@ -119,6 +119,22 @@ def show(key: str, **options: Any) -> Command:
 
 
 @click.command(epilog=EPILOG)
+@click.argument("what", type=click.Choice(["surveys", "lists", "columns", "statuses"]))
+@click.argument("words", nargs=-1, metavar="[WORD]...")
+@plain_options
+@runs
+def lookup(what: str, words: tuple[str, ...], **options: Any) -> Command:
+    """Find ids and names on an account, as lines to paste into the files. Reads only.
+
+    Surveys and contact lists are CheckMarket's, columns and statuses of customers are Expoints'. Each WORD
+    has to be in the name, in any letter case, with or without accents; or it is the id.
+    """
+    from reconciler.commands.lookup import lookup
+
+    return partial(lookup, what, words, selection_of(options))
+
+
+@click.command(epilog=EPILOG)
 @selection_options
 @all_targets_option
 @option(

@@ -105,6 +105,15 @@ _OTHERS = re.compile(r"[^a-z0-9]+")
 _DEVICES = {"con", "prn", "aux", "nul", *(f"{port}{n}" for port in ("com", "lpt") for n in range(10))}
 
 
+def unaccented(text: str) -> str:
+    """Return text in small letters without accents."""
+    # Imported here, for a start is short.
+    from unicodedata import combining, normalize
+
+    plain = normalize("NFKD", text.lower().translate(_LETTERS))
+    return "".join(c for c in plain if not combining(c))
+
+
 def slug(name: str) -> str:
     """Return a name in small plain letters, digits and dashes; of one without any, what its symbols show.
 
@@ -113,8 +122,7 @@ def slug(name: str) -> str:
     # Imported here, for a start is short.
     import unicodedata
 
-    plain = unicodedata.normalize("NFKD", name.lower().translate(_LETTERS))
-    made = _dashed("".join(c for c in plain if not unicodedata.combining(c)))
+    made = _dashed(unaccented(name))
     symbols = (unicodedata.name(c, "") for c in name if unicodedata.category(c) == "So")
     return made or _dashed(" ".join(symbols).lower())
 

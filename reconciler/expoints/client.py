@@ -67,6 +67,7 @@ class Column(Struct, frozen=True):
     name: str
     required: bool
     archived: bool
+    display_name: str = ""
 
 
 class Count(Struct, frozen=True):
@@ -117,7 +118,8 @@ class Customers(Struct, frozen=True):
             id, name = row.get("Id"), row.get("Name")
             if type(id) is not int or not isinstance(name, str):
                 raise BadAnswer(f"GET {_COLUMNS}: a column has no number Id or no text Name", _UNTRUSTED)
-            columns.append(Column(id, name, row.get("Required") is True, row.get("Archived") is True))
+            label, of = row.get("DisplayName"), (row.get("Required") is True, row.get("Archived") is True)
+            columns.append(Column(id, name, *of, label if isinstance(label, str) else ""))
         return tuple(columns)
 
     def statuses(self) -> Mapping[int, str]:

@@ -21,6 +21,7 @@ from reconciler.render.values import (
     in_short,
     problem_document,
     shown,
+    wrapped,
 )
 
 if TYPE_CHECKING:
@@ -153,6 +154,40 @@ def brought_document(brought: Sequence[Brought], warnings: Sequence[Problem] = (
     fields = [asdict(one) | {"reason": one.reason or None} for one in brought]
     problems = [*map(problem_document, warnings)]
     return {"format_version": FORMAT_VERSION, "fields": fields, "problems": problems}
+
+
+class Found(Struct, frozen=True):
+    """One thing that an account has: `paste` is how the files name it, `about` what stands beside that."""
+
+    id: int
+    name: str | None
+    paste: str | None  # `None` where the files may not name it
+    about: str
+    more: Document = {}  # what a program may want to know of it, too
+
+
+def lookup_text(
+    found: Sequence[Found], under: str, ends: Sequence[str], summary: str, *, paint: Paint = PLAIN
+) -> str:
+    """Return lines of YAML, below the key `under` if there is one, then the `ends` and the summary.
+
+    What is no YAML of theirs is a comment, and they are whole on a terminal of any width: people copy them.
+    """
+    indent = "  " if under else ""
+    pastes = [indent + (f"# {shown(one.name)}" if one.paste is None else one.paste) for one in found]
+    rows = [(paste, f"# {harmless(one.about)}") for paste, one in zip(pastes, found, strict=True)]
+    lines = [
+        f"{line[: len(paste)]}{paint.faint(line[len(paste) :])}"
+        for paste, line in zip(pastes, columns(rows, paint.width) if rows else [], strict=True)
+    ]
+    blocks = ["\n".join([under, *lines] if under and lines else lines), *ends, wrapped(summary, paint.width)]
+    return "\n\n".join(filter(None, blocks))
+
+
+def lookup_document(target: str, what: str, found: Sequence[Found], note: str) -> Document:
+    """Return the same as a document."""
+    things = [{"id": one.id, "name": one.name, "paste": one.paste, **one.more} for one in found]
+    return {"format_version": FORMAT_VERSION, "target": target, what: things, "note": note or None}
 
 
 def sandbox_text(inventory: Mapping[str, Any]) -> str:

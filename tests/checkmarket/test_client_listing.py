@@ -291,8 +291,8 @@ class TestSurveys:
         variants = Variants(listing=listing, survey_id_member=member)  # type: ignore[arg-type]
         with opened(sandbox(variants, surveys=200)) as configs:
             assert configs.find("survey", "Survey 7") == [7, 97, 187]
-            assert configs.find("survey", "survey 7") == ()
-            assert configs.find("survey", "Survey") == ()
+            assert configs.find("survey", "survey 7") == []
+            assert configs.find("survey", "Survey") == []
 
     def test_they_are_listed_once_for_all_lookups_and_again_only_after_a_failure(self) -> None:
         rows: Json = [{"Id": 1}, {"Id": 2, "Title": "x"}, {"Id": 3, "Title": "y"}]
