@@ -194,6 +194,7 @@ def _journal(past: ReadOnlyJournal, chosen: Chosen, accounts: AbstractSet[str]) 
     return JournalFigures(
         next((run for run in applies if not run.is_open), None),
         tuple((run, is_dead(run, observer, now)) for run in held if observer),
+        chosen.workspace.settings.time_zone,
     )
 
 

@@ -286,6 +286,9 @@ class PostgresqlLog(DatabaseLog):
             self._connection = _Bounded.connect(**parameters, prepare_threshold=None, autocommit=True)
         except psycopg.Error as error:
             said = hidden(str(error), parameters)
+            if found := re.match(r"invalid (\w+) value: ", said):  # of the library, before it asks anybody
+                mend = f"In its address, or the environment, write one that it knows, or take {found[1]} out"
+                raise UsageError(f"journal {self.name}: PostgreSQL's library says: {said}. {mend}") from None
             if parameters.get("sslmode") in _VERIFIED and re.search("SSL|certificate", said):
                 said += (
                     "; it has to prove its name (sslmode=verify-full): add sslrootcert=FILE with its "

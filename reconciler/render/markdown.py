@@ -244,7 +244,8 @@ def _parts(reported: Reported, origin: str) -> Iterator[Part]:
             yield from _problems(reported.problems)
         yield origin
         return
-    yield f"### {verb.capitalize()}{where}"
+    restores = reported.plan.scope.restores
+    yield f"### {verb.capitalize()}{where}{f': way back from run {restores}' if restores else ''}"
     yield from _head(reported)
     yield from _end_parts(reported) if reported.is_applied else _plan_parts(reported)
     run = f", run {reported.run} of the journal" if reported.run else ""

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from datetime import UTC, datetime
+from datetime import datetime
+from zoneinfo import ZoneInfo
 
 from msgspec import Struct
 from msgspec.structs import asdict
@@ -63,6 +64,7 @@ class JournalFigures(Struct, frozen=True):
     last_apply: Run | None = None  # the latest `apply` on the target that has ended, in whatever way
     open_runs: tuple[tuple[Run, bool], ...] = ()
     """Runs that hold the target or its accounts, each with whether its process is provably gone."""
+    zone: ZoneInfo = ZoneInfo("UTC")  # in which people are told its times
 
 
 class TargetStatus(Struct, frozen=True):
@@ -118,10 +120,11 @@ def _row(status: TargetStatus) -> tuple[str, ...]:
         *(getattr(status.seeds, name, None) for name in ("pending", "customers_in_doubt")),
         status.changes_in_doubt,
     )
-    run, last = status.journal.last_apply if status.journal else None, "never" if status.journal else _UNKNOWN
-    if run and run.ended is not None:
-        at = datetime.fromtimestamp(run.ended, UTC)
-        last = f"{at:%Y-%m-%d %H:%M} UTC, run {run.number}: {outcome_of(run).replace('_', ' ')}"
+    journal, last = status.journal, "never" if status.journal else _UNKNOWN
+    if journal and (run := journal.last_apply) and run.ended is not None:
+        at = datetime.fromtimestamp(run.ended, journal.zone)
+        outcome = outcome_of(run).replace("_", " ")
+        last = f"{at:%Y-%m-%d %H:%M} {journal.zone.key}, run {run.number}: {outcome}"
     numbers = (_UNKNOWN if number is None else str(number) for number in figures)
     return (harmless(status.target), *numbers, last)
 

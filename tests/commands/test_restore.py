@@ -197,6 +197,7 @@ def test_the_way_back_is_shown_with_its_resets_and_nothing_is_written(world: Wor
     for name in ("r.md", "r.html"):
         page = re.sub("[`*]", "", (world.folder / name).read_text("utf-8"))
         assert heading in page
+        assert "Plan of sandbox: way back from run 2" in page
         assert "change them too, or the next apply brings it back" in page
         assert "row_delimiter" in page
     document = world.plans(restores=2, json=True).document

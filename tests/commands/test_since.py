@@ -18,6 +18,7 @@ from tests.repositories import ENVIRON, Repository
 from tests.seeds.world import JANE, JOHN, SETTINGS, SeedWorld
 
 C1, C2, C3 = (f"import_configs.c{number}" for number in (1, 2, 3))
+TABLED = "customer_seeds: {t: {targets: [sandbox], is_test: true, customers_from: c.csv}}\n"
 SMOKE, OTHER = "customer_seeds.smoke", "customer_seeds.other"
 
 
@@ -155,6 +156,7 @@ def test_the_text_has_two_groups_and_says_where_one_is_empty(world: SeedWorld) -
     [
         ({"bad.yaml": "import_configs: {c1: {nam: x}}\n"}, "configs/bad.yaml:1:"),
         ({"bad.YAML": LFS}, "configs/bad.YAML:1:1: this is a Git LFS pointer"),
+        ({"s.yaml": TABLED, "c.csv": LFS}, "customers_from: this is a Git LFS pointer"),
         ({"reconciler.yaml": None}, "there is no reconciler.yaml"),
         ({"reconciler.yaml": SETTINGS.replace("  sandbox:", "  other:").replace(": sandbox", ": other")}, ""),
     ],

@@ -289,7 +289,7 @@ def test_of_targets_of_which_one_fails_each_form_has_the_figures_of_the_others(w
     lines = run.out.splitlines()
     rows = {line.split()[0]: line for line in lines[:4]}
     assert rows["one"].split()[1:9] == ["1", "0", "0", "0", "0", "0", "0", "0"]
-    assert rows["one"].endswith(" UTC, run 1: done")
+    assert rows["one"].endswith(" Europe/Amsterdam, run 1: done")
     assert rows["two"].split()[1:9] == ["–", "–", "–", "–", "–", "0", "0", "–"]
     assert rows["three"].split()[2] == "1"
     assert len({line.rindex("  ") for line in rows.values()}) == 1

@@ -163,6 +163,7 @@ def test_what_an_operator_says_of_the_way_counts(
         ("?pgbouncer=true", "does not know: pgbouncer. Take it out; it is meant for another program"),
         ("?sslmode=prefer&SSLRootCert=x&schema=p", "does not know: SSLRootCert (sslrootcert?), schema"),
         ("?connect_timeout", "parameter without a value: connect_timeout. Write NAME=VALUE"),
+        ("?sslmode=", 'invalid sslmode value: "". In its address, or the environment, write one'),
         ("?sslmode=a=b", "parameter with a second = in it: sslmode. In a value write %3D for it"),
         ("?application_name=\u200b", "RECONCILER_JOURNAL holds the character U+200B, which cannot be seen"),
         ("\n", "Connection refused"),

@@ -140,9 +140,10 @@ def page_of(reports: Sequence[Reported], links: Links) -> Document:
         for cls, label, number in section["figures"]:
             figures[cls, label] += number
     plans = [one.plan for one in reports if not isinstance(one, Stopped)]
-    targets = ", ".join(section["target"] for section in sections if section["target"])
+    targets = ", ".join(section["target"] for section in sections if section["target"]) or "a workspace"
+    back = "".join(f": way back from run {one.scope.restores}" for one in plans if one.scope.restores)
     return {
-        "title": f"{'Apply to' if is_apply else 'Plan of'} {targets or 'a workspace'}",
+        "title": f"{'Apply to' if is_apply else 'Plan of'} {targets}{back}",
         "sections": sections,
         "why_reset": " or ".join(
             sorted({"empty before" if one.scope.restores else "not declared" for one in plans})
