@@ -58,6 +58,7 @@ def completed(shell: str, line: str, folder: Path, **environ: str) -> list[str]:
 @pytest.mark.parametrize(
     ("shells", "line", "offered"),
     [
+        ("bash", "help|second", "second-account"),
         ("bash zsh fish", "plan|--target|", "production sandbox"),
         ("bash zsh fish", "show|news", "newsletter-be newsletter-nl"),
         ("bash zsh fish", "sch", "schema"),

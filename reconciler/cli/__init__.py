@@ -103,7 +103,10 @@ def _close_stdout() -> None:
 @click.group(epilog=EPILOG, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(__version__, message="reconciler %(version)s")
 def cli() -> None:
-    """Config-as-code for survey operations: declare import configurations in YAML, plan, apply."""
+    """Config-as-code for survey operations: declare import configurations in YAML, plan, apply.
+
+    New here? "reconciler help" lists the guides.
+    """
 
 
 # All that `--help` has to know of each verb: where it is, and what it does in one line.
@@ -126,6 +129,7 @@ for _verb in (
     LazyCommand("schema", "groups", "Print JSON Schemas: files, plans, reports, status."),
     LazyCommand("doctor", "verbs", "Check credentials, hosts, APIs, clock, journal."),
     LazyCommand("sandbox", "groups", "Serve, look into, reset the emulated APIs."),
+    LazyCommand("help_", "verbs", "Read a guide, or list and search them."),
     LazyCommand("completion", "completion", "Print the script by which a shell completes."),
 ):
     cli.add_command(_verb)

@@ -56,6 +56,16 @@ def complete_seed(context: click.Context, _: click.Parameter, incomplete: str) -
     return _keys(context, incomplete, "customer_seeds")
 
 
+def complete_topic(context: click.Context, _: click.Parameter, incomplete: str) -> list[CompletionItem]:
+    """Return the guides, and then the commands, that begin so."""
+    from reconciler.commands.help import read_guides
+
+    root = context.find_root()
+    assert isinstance(root.command, click.Group)  # noqa: S101  # it has the verbs
+    topics = [*read_guides(), *root.command.list_commands(root)]
+    return _items(name for name in topics if name.startswith(incomplete))
+
+
 def _keys(context: click.Context, incomplete: str, *sections: str) -> list[CompletionItem]:
     from reconciler.commands.names import keys_in
 

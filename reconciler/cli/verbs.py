@@ -9,7 +9,7 @@ from typing import Any
 import click
 
 from reconciler.cli import EPILOG
-from reconciler.cli.completion import complete_resource
+from reconciler.cli.completion import complete_resource, complete_topic
 from reconciler.cli.options import (
     all_targets_option,
     consent_of,
@@ -183,3 +183,32 @@ def init(workspace: Path | None, target_url: tuple[str, ...], non_interactive: b
     from reconciler.commands.init import init
 
     return partial(init, workspace, target_url, may_ask=not non_interactive)
+
+
+@click.command("help", epilog=EPILOG)
+@click.argument("topic", nargs=-1, metavar="[TOPIC]", shell_complete=complete_topic)
+@click.option("--search", metavar="WORD", help="Find what the guides say of it, and where.")
+@output_options
+@runs
+def help_(topic: tuple[str, ...], search: str | None, **_: Any) -> Command:
+    """Read a guide: how to do something, step by step; without a TOPIC list them.
+
+    A TOPIC may be a command too, like "seeds send". It needs no workspace, and no network.
+    """
+    from reconciler.commands.help import list_guides, search_guides, show_guide
+
+    if search is not None:
+        if topic:
+            raise click.UsageError("--search looks through every guide: leave out the topic")
+        return lambda console, _: search_guides(search, console)
+    if not topic:
+        return lambda console, _: list_guides(console)
+    context = click.get_current_context().find_root()
+    for word in topic:
+        group = context.command
+        verb = group.get_command(context, word) if isinstance(group, click.Group) else None
+        if verb is None:
+            return lambda console, _: show_guide(topic, "", click.echo_via_pager, console)
+        context = verb.make_context(word, [], context, resilient_parsing=True)
+    usage = context.get_help()
+    return lambda console, _: show_guide(topic, usage, click.echo_via_pager, console)

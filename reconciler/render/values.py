@@ -186,6 +186,8 @@ class Paint(Struct, frozen=True):
     doubt: Style = str
     strong: Style = str
     faint: Style = str
+    code: Style = "`{}`".format
+    underlined: Style = str
     width: int = 0
 
 
@@ -204,6 +206,8 @@ COLOURED = Paint(
     doubt=partial(_colored, "1;33"),
     strong=partial(_colored, "1"),
     faint=partial(_colored, "2"),
+    code=partial(_colored, "36"),
+    underlined=partial(_colored, "4"),
 )
 
 

@@ -1,0 +1,110 @@
+"""`reconciler help`: the guides that the package brings, listed, searched, read. Needs no workspace."""
+
+from __future__ import annotations
+
+import re
+import shutil
+from collections.abc import Callable, Sequence
+from difflib import get_close_matches
+from importlib.resources import files
+
+from msgspec import Struct
+
+from reconciler.commands.console import Console
+from reconciler.errors import Exit, UsageError
+from reconciler.render.guide import blocks, guide_text
+from reconciler.render.values import FORMAT_VERSION
+
+_FIRST_LINE = re.compile(r"<!-- guide (?P<place>\d+), workspace: \w+ -->\n")
+_COMMENT = re.compile(r"<!--.*?-->\n+", re.DOTALL)
+_SENTENCE_END = re.compile(r"(?<=[.!?]) +")
+
+
+class Guide(Struct, frozen=True):
+    """A guide: what it is called, what it is for in one sentence, and its Markdown without its comments."""
+
+    title: str
+    purpose: str
+    text: str
+
+
+def read_guides() -> dict[str, Guide]:
+    """Return each guide of the package by its topic, in the order that the guides themselves say."""
+    found = []
+    for file in (files("reconciler") / "guides").iterdir():
+        if file.name.endswith(".md") and (first := _FIRST_LINE.match(text := file.read_text("utf-8"))):
+            text = _COMMENT.sub("", text)
+            (_, title), (_, purpose) = list(blocks(text))[:2]
+            found.append((int(first["place"]), file.name.removesuffix(".md"), Guide(title, purpose, text)))
+    return {topic: guide for _, topic, guide in sorted(found, key=lambda one: one[:2])}
+
+
+def show_guide(topic: Sequence[str], usage: str, page: Callable[[str], None], console: Console) -> Exit:
+    """Print the guide, or the help of the command, that is called so; `usage` is that help, if there is one.
+
+    Where a terminal is too small for it, it is shown by `page`. Errors: `UsageError` for what is neither,
+    with the guides that are near it.
+    """
+    guides, name = read_guides(), "-".join(topic)
+    if name in guides:
+        text = guides[name].text.rstrip()
+        shown = guide_text(text, console.paint) if console.paint.width else text
+    elif usage:
+        text = shown = usage
+    else:
+        near = [one for one in guides if name in one] or get_close_matches(name, guides, n=3, cutoff=0.5)
+        advice = (
+            f"write {' or '.join(near)}"
+            if near
+            else f"`reconciler help --search {topic[0]}` looks inside them"
+        )
+        raise UsageError(f"there is no guide or command {' '.join(topic)!r}: {advice}")
+    if console.paint.width and shown.count("\n") + 1 >= shutil.get_terminal_size().lines:
+        page(f"{shown}\n")
+    else:
+        document = {"format_version": FORMAT_VERSION, "topic": " ".join(topic), "text": text}
+        console.result(shown, document, is_code=True)
+    return Exit.DONE
+
+
+def list_guides(console: Console) -> Exit:
+    """Print the topic, title and purpose of each guide."""
+    guides = read_guides()
+    width = max(map(len, guides))
+    lines = [
+        f"{console.paint.strong(f'{topic:<{width}}')}  {guide.title}\n    {guide.purpose}"
+        for topic, guide in guides.items()
+    ]
+    lines.append("\n`reconciler help TOPIC` prints one; `reconciler help --search WORD` looks inside them.")
+    document = {
+        "format_version": FORMAT_VERSION,
+        "guides": [
+            {"topic": topic, "title": guide.title, "purpose": guide.purpose}
+            for topic, guide in guides.items()
+        ],
+    }
+    console.result("\n".join(lines), document)
+    return Exit.DONE
+
+
+def search_guides(word: str, console: Console) -> Exit:
+    """Print each sentence and line of the guides that has `word` in it, under its topic and heading."""
+    found: list[tuple[str, str, str]] = []
+    for topic, guide in read_guides().items():
+        heading = ""
+        for kind, text in blocks(guide.text):
+            heading = text if kind == "heading" else heading
+            parts = _SENTENCE_END.split(text) if kind in ("text", "item") else text.split("\n")
+            found += [(topic, heading, part) for part in parts if word.casefold() in part.casefold()]
+    lines, above = [], ("", "")
+    for topic, heading, part in found:
+        if (topic, heading) != above:
+            above = (topic, heading)
+            lines.append(f"{console.paint.strong(topic)}, {heading}")
+        lines.append(f"    {part.strip()}")
+    document = {
+        "format_version": FORMAT_VERSION,
+        "found": [{"topic": topic, "heading": heading, "text": part} for topic, heading, part in found],
+    }
+    console.result("\n".join(lines) or f"No guide has {word!r} in it.", document)
+    return Exit.DONE

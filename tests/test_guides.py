@@ -1,0 +1,82 @@
+"""The guides in the package show what the tool really prints, and `help` finds and shows them."""
+
+from __future__ import annotations
+
+import json
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.conftest import ROOT
+from tests.render.test_wrapped import on_terminal
+from tests.transcripts import assert_transcripts, transcripts
+
+FOLDER = ROOT / "reconciler/guides"
+GUIDES = sorted(FOLDER.glob("*.md"))
+TOPICS = [path.stem for path in GUIDES]
+FIRST_LINE = re.compile(r"<!-- guide \d+, workspace: (example|empty) -->\n# \S.*\n\n")
+
+
+@pytest.mark.parametrize("guide", GUIDES, ids=TOPICS)
+def test_every_command_of_a_guide_prints_what_it_shows(
+    guide: Path, tmp_path: Path, request: pytest.FixtureRequest
+) -> None:
+    text = guide.read_text("utf-8")
+    first = FIRST_LINE.match(text)
+    assert first, "it begins with its place, its workspace and its title"
+    assert transcripts(text)
+    assert_transcripts(text, tmp_path if first[1] == "empty" else request.getfixturevalue("workspace"))
+
+
+@pytest.mark.parametrize("guide", GUIDES, ids=TOPICS)
+def test_every_link_of_a_guide_leads_somewhere_and_its_purpose_is_one_sentence(guide: Path) -> None:
+    text = guide.read_text("utf-8")
+    missing = [link for link in re.findall(r"\]\(([^)h][^)]*)\)", text) if not (FOLDER / link).exists()]
+    assert missing == []
+    purpose = FIRST_LINE.sub("", text).partition("\n\n")[0]
+    assert re.fullmatch(r"[^.]*(\.\w[^.]*)*\.", purpose), purpose
+
+
+def helped(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    """Run `help` where there is no workspace."""
+    command = [sys.executable, "-m", "reconciler", "help", *arguments]
+    return subprocess.run(command, cwd=folder, capture_output=True, text=True)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "exit", "printed"),
+    [
+        ([], 0, r"(?m)^second-account +A second account\n    How to .*\.$"),
+        (["second-account"], 0, r"\A# A second account\n\nHow to "),
+        (["second", "account"], 0, r"\A# A second account\n"),
+        (["--search", "ADOPT --all"], 0, r"(?m)^second-account, .*\n    .*adopt --all"),
+        (["--search", "no such words"], 0, "No guide has 'no such words' in it"),
+        (["plan"], 0, r"\AUsage: reconciler plan \[OPTIONS\]"),
+        (["seeds", "send"], 0, r"\AUsage: reconciler seeds send \[OPTIONS\] KEY"),
+        (["acount"], 1, "no guide or command 'acount': write second-account"),
+        (["seeds", "fly"], 1, "no guide or command 'seeds fly': "),
+        (["second-account", "--search", "x"], 1, "leave out the topic"),
+    ],
+)
+def test_help_lists_searches_and_shows(arguments: list[str], exit: int, printed: str, tmp_path: Path) -> None:
+    ended = helped(tmp_path, *arguments)
+    assert (ended.returncode, bool(ended.stderr)) == (exit, bool(exit))
+    assert re.search(printed, ended.stdout + ended.stderr)
+
+
+@pytest.mark.parametrize("arguments", [[], ["second-account"], ["plan"], ["--search", "target"]])
+def test_help_is_a_document_too(arguments: list[str], tmp_path: Path) -> None:
+    document = json.loads(helped(tmp_path, *arguments, "--format", "json").stdout)
+    assert document.pop("format_version") == 1
+    assert document
+
+
+@pytest.mark.parametrize("topic", TOPICS)
+def test_a_guide_fits_a_terminal_and_shows_no_markup(topic: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PAGER", "cat")
+    lines = on_terminal(80, "help", topic).splitlines()
+    prose = [line for line in lines if not line.startswith("    ")]
+    assert [line for line in prose if len(line) > 80 or re.search(r"\]\(|\*\*|`|<!--|^[#|]", line)] == []
