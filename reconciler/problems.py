@@ -78,10 +78,17 @@ class Problem(Struct, frozen=True):
     severity: Severity = Severity.ERROR
 
 
-# What shows nothing beside formats and controls: joiners, fillers of Hangul and Khmer, variation selectors.
-_UNSEEN = "[\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180f\u3164\ufe00-\ufe0f\uffa0\U000e0100-\U000e01ef]"
-# Of the flags of England, Scotland and Wales, and the like, what tells them apart.
-_FLAG = "(?<=\U0001f3f4)[\U000e0020-\U000e007e]+\U000e007f"
+NOTHING = (
+    "\xad\u034f\u061c\u115f\u1160\u17b4\u17b5\u200b\u200e\u200f\u2060-\u2065\u206a-\u206f\u3164\ufeff\uffa0"
+    "\ufff0-\ufffb\U0001bca0-\U0001bca3\U0001d173-\U0001d17a\U000e0000-\U000e001f\U000e0080-\U000e00ff"
+    "\U000e01f0-\U000e0fff"
+)
+"""Characters that show nothing wherever they stand, for a class of a pattern: formats, fillers of scripts,
+places that Unicode keeps for such. Blanks, controls, joiners, selectors and tags are not among them."""
+_UNSEEN = f"[{NOTHING}\u180b-\u180f\ufe00-\ufe0f\U000e0100-\U000e01ef]"
+_EMOJI = "\u2190-\u2bff\U0001f000-\U0001faff"
+# What tells emoji apart, though it is not seen itself: tags of flags like that of Wales, and joiners.
+_TELLING = f"(?<=\U0001f3f4)[\U000e0020-\U000e007e]+\U000e007f|(?<=[{_EMOJI}\ufe0f])\u200d(?=[{_EMOJI}])"
 _HYPHENS = {ord(hyphen): "-" for hyphen in "\u2010\u2011"}
 _LONGEST_ALIKE = 60  # characters in which two texts are the same and that are shown of them in one piece
 ALIKE = "they differ only in case, blanks, Unicode form or unseen characters"
@@ -97,7 +104,7 @@ def folded(text: str) -> str:
     # Imported here, for most names need none of it.
     from unicodedata import category, normalize
 
-    text = re.sub(_FLAG, lambda flag: ascii(flag.group()), text)
+    text = re.sub(_TELLING, lambda found: ascii(found.group()), text)
     seen = (c for c in re.sub(_UNSEEN, "", text) if c.isspace() or category(c) not in ("Cc", "Cf"))
     plain = normalize("NFKC", normalize("NFKD", "".join(seen)).casefold())
     return " ".join(plain.translate(_HYPHENS).split())

@@ -82,7 +82,8 @@ def edit(content: bytes, file: str, edits: Edits, ranks: Ranks = lambda _: ()) -
     for path, put in edits.items():
         wanted = _applied(wanted, path, put)
     explained = {path[:end] for path, put in edits.items() if put.reasons for end in range(len(path) + 1)}
-    cutter = _Cutter(Layout(content.decode("utf-8-sig")), document, edits, ranks, explained)
+    commented = {path[:end] for path, put in edits.items() if put.comment for end in range(len(path))}
+    cutter = _Cutter(Layout(content.decode("utf-8-sig")), document, edits, ranks, explained, commented)
     cutter.mapping(document.top, wanted, ())
     if cutter.problems:
         raise NotEdited(cutter.problems)
@@ -138,6 +139,7 @@ class _Cutter(Struct):
     edits: Edits
     ranks: Ranks
     explained: Collection[Path]  # where an edit has reasons, which need lines, and what that stands in
+    commented: Collection[Path]  # in what an edit stands that has a comment
     cuts: list[Splice] = field(default_factory=list)
     problems: list[Problem] = field(default_factory=list)
 
@@ -393,7 +395,11 @@ class _Cutter(Struct):
         reasons = put.reasons if len({*put.reasons}) > 1 else ()
         comment = put.comment or "".join(put.reasons[:1] if not reasons else ())
         line, behind = f"{start} {inline(value)}", f"  # {comment}" if comment else ""
-        has_reasons = reasons or (isinstance(value, dict) and here in self.explained)
+        # For comments alone the block of a target stays in its line, not what it holds once it is on lines.
+        has_lines = here in self.explained or (
+            is_value and len(here) != _TARGETS + 1 and here in self.commented
+        )
+        has_reasons = reasons or (isinstance(value, dict) and has_lines)
         if not isinstance(value, list | dict) or not (has_reasons or len(line + behind) > WIDTH):
             return [line + behind]
         lines = [start + behind]

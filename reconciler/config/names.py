@@ -6,7 +6,7 @@ import re
 from collections.abc import Collection, Iterable
 from itertools import chain, count
 
-from reconciler.problems import ALIKE, lookalikes, told_apart
+from reconciler.problems import ALIKE, NOTHING, lookalikes, told_apart
 
 CONTROL = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x84\x86-\x9f\u202a-\u202e\u2066-\u2069\ufffe\uffff]")
 """Characters that cannot be seen and change what is seen: terminal escapes, reversed writing."""
@@ -15,9 +15,7 @@ UNWRITABLE = re.compile(f"{CONTROL.pattern}|[\ud800-\udfff]")
 """The same, and half characters: what no file can hold."""
 
 UNSEEN = re.compile(
-    "[\x85\xa0\xad\u034f\u061c\u115f\u1160\u1680\u17b4\u17b5\u2000-\u200b\u200e\u200f\u2028\u2029\u202f\u205f-\u2065"
-    "\u206a-\u206f\u2800\u3164\ufeff\uffa0\ufff0-\ufffb\U0001bca0-\U0001bca3\U0001d173-\U0001d17a"
-    "\U000e0000-\U000e001f\U000e0080-\U000e00ff\U000e01f0-\U000e0fff]"
+    f"[{NOTHING}\x85\xa0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u2800]"
     "|(?<![\U0001f3f4\U000e0020-\U000e007e])[\U000e0020-\U000e007f]|[\u200c\u200d\u3000](?![^\0-\x7f])"
     "|(?<![^\0-\x7f])(?:[\u180b-\u180f\u200c\u200d\u3000\U000e0100-\U000e01ef]|[\ufe00-\ufe0f](?!\u20e3))"
 )

@@ -12,7 +12,7 @@ from unicodedata import combining, east_asian_width
 
 from msgspec import Struct
 
-from reconciler.problems import Severity, folded, told_apart
+from reconciler.problems import NOTHING, Severity, folded, told_apart
 
 if TYPE_CHECKING:
     from reconciler.engine.kind import Field, Json
@@ -27,13 +27,12 @@ Document = dict[str, Any]
 Style = Callable[[str], str]
 Level: TypeAlias = Literal["info", "warning", "error"]  # how grave a line of the log is
 
-# Characters that cannot be seen and change what is seen, but for the controls of ASCII: C1, separators of
-# lines and paragraphs, direction of writing, no width or blank, half characters, tags.
+# Characters that cannot be seen and change what is seen, but for the controls of ASCII: what shows nothing,
+# C1, separators of lines, direction of writing, signs of scripts, half characters, selectors, tags.
 _HIDDEN = (
-    "\x7f-\x9f\xad\u034f\u0600-\u0605\u061c\u06dd\u070f\u0890\u0891\u08e2\u115f\u1160\u17b4\u17b5"
-    "\u180b-\u180f\u200b\u200e\u200f\u2028-\u202e\u2060-\u206f\u3164\ud800-\udfff\ufeff\uffa0"
-    "\ufff0-\ufffb\ufffe\uffff\U000110bd\U000110cd\U00013430-\U0001343f\U0001bca0-\U0001bca3"
-    "\U0001d173-\U0001d17a\U000e0000-\U000e0fff"
+    f"{NOTHING}\x7f-\x9f\u0600-\u0605\u06dd\u070f\u0890\u0891\u08e2\u180b-\u180f\u2028-\u202e\u2066-\u2069"
+    "\ud800-\udfff\ufffe\uffff\U000110bd\U000110cd\U00013430-\U0001343f\U000e0020-\U000e007f"
+    "\U000e0100-\U000e01ef"
 )
 _STEERING = re.compile(f"[\x00-\x1f{_HIDDEN}]")
 # The same within strings of JSON, where those of ASCII are escaped already, and where no escape loses

@@ -79,6 +79,8 @@ def test_what_can_be_seen_to_differ_is_created_side_by_side(world: World) -> Non
     ]
     names = [
         *flags,
+        "👨\u200d👩\u200d👧",
+        "👨👩👧",
         "Actie 1",
         "Actie 2",
         "O'Brien",

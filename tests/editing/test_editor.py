@@ -69,6 +69,7 @@ def test_a_flow_mapping_without_room_is_unfolded_as_it_stands() -> None:
 
 LONG: list[Json] = ["x" * 44, "z" * 44]
 KEEP = Put(LONG, reasons=("why", "why"))
+WHY = Put(["x"], reasons=("why",))
 BOTH = Put(["x", "z"], reasons=("one", "two"))
 BROKEN: list[tuple[str, Edits, str]] = [
     ("m: {a: 1}\n", {"m.b": Put(LONG)}, f"m:\n  a: 1\n  b: [{LONG[0]}, {LONG[1]}]\n"),
@@ -76,6 +77,11 @@ BROKEN: list[tuple[str, Edits, str]] = [
     ("m: {a: x}\n", {"m.a": Put("x" * 95)}, f"m:\n  a: {'x' * 95}\n"),
     (f"m: {{a: {'x' * 95}}}\n", {"m.a": Put("y" * 96)}, f"m: {{a: {'y' * 96}}}\n"),
     ("m:\n  a: 1\n", {"m.b": KEEP}, f"m:\n  a: 1\n  b:  # why\n    - {LONG[0]}\n    - {LONG[1]}\n"),
+    (
+        "s: {r: {}}\n",
+        {"s.r.t.p.keep": WHY, "s.r.t.p.m.a": Put(1, "one")},
+        "s:\n  r:\n    t:\n      p:\n        keep: [x]  # why\n        m:\n          a: 1  # one\n",
+    ),
     ("m: {a: 1}\n", {"m.b": BOTH}, "m:\n  a: 1\n  b:\n    - x  # one\n    - z  # two\n"),
     ("m: {a: {d: 1}}\n", {"m.a.b": BOTH}, "m:\n  a:\n    d: 1\n    b:\n      - x  # one\n      - z  # two\n"),
 ]
