@@ -20,7 +20,7 @@ from reconciler.config.discovery import GUARDRAILS, MOVED, PRESETS, TARGETS
 from reconciler.config.names import LONGEST_NAME, NAME
 from reconciler.config.resources import BLOCK, DEFAULTS, PRESET, RESOURCE, Controls, Named, Role, Section
 from reconciler.config.settings import GuardrailSettings, Settings, TargetSettings
-from reconciler.config.validation import DIALECT, Schema, pattern_of, without_null
+from reconciler.config.validation import DIALECT, SCHEMA_ID, Schema, pattern_of, without_null
 
 if TYPE_CHECKING:
     from reconciler.config.load import SeedsByName
@@ -50,7 +50,11 @@ def workspace_schema(section: Section, seeds: SeedsByName[Any]) -> Schema:
     }
     # A file may be empty, or hold comments only.
     whole = {**_object(properties), "type": ["object", "null"], "$defs": models.definitions}
-    titled = {"$schema": DIALECT, "title": "A file of a reconciler workspace"}
+    titled = {
+        "$schema": DIALECT,
+        "$id": f"{SCHEMA_ID}workspace",
+        "title": "A file of a reconciler workspace",
+    }
     return {**titled, **_reachable(_tidied(whole))}
 
 

@@ -24,6 +24,7 @@ Model = TypeVar("Model", bound=BaseModel)
 Schema: TypeAlias = dict[str, Any]  # a JSON Schema, or a part of one
 
 DIALECT = "https://json-schema.org/draft/2020-12/schema"  # what every schema of ours is written in
+SCHEMA_ID = "urn:survey-reconciler:schema:"  # with a kind behind it, the $id of a schema: it has no address
 INT32_MAX = 2**31 - 1  # of the numbers of both APIs
 NOT_BLANK = r"\S"  # the pattern of a text in which something can be seen
 

@@ -11,7 +11,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, JsonValue, create_model
 
-from reconciler.config.validation import DIALECT
+from reconciler.config.validation import DIALECT, SCHEMA_ID
 from reconciler.engine.change import Action
 from reconciler.engine.classify import DefaultSource, Drift, FieldClass
 from reconciler.problems import Severity
@@ -369,4 +369,4 @@ DOCUMENTS: Mapping[str, type[BaseModel]] = {
 
 def schema_of(kind: str) -> dict[str, Any]:
     """Return the JSON Schema of a kind of document, in draft 2020-12."""
-    return {"$schema": DIALECT, **DOCUMENTS[kind].model_json_schema()}
+    return {"$schema": DIALECT, "$id": f"{SCHEMA_ID}{kind}", **DOCUMENTS[kind].model_json_schema()}

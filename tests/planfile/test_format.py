@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from copy import deepcopy
+from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,7 @@ from jsonschema import Draft202012Validator
 
 from reconciler.commands.validate import schema
 from reconciler.errors import Exit
-from reconciler.planfile.format import PlanDocument, schema_of
+from reconciler.planfile.format import DOCUMENTS, PlanDocument, schema_of
 from reconciler.sandbox import State
 from reconciler.sandbox.seeding import CONFIGS, STARTING_POINT, stored_config
 from tests.clock import FakeClock
@@ -62,9 +63,11 @@ def test_no_object_may_hold_or_lack_anything(tmp_path: Path) -> None:
         assert not plans.is_valid(less), path
 
 
-@pytest.mark.parametrize("kind", ["plan", "report"])
-def test_the_schemas_are_schemas_and_are_printed(kind: str) -> None:
+@pytest.mark.parametrize("kind", [*DOCUMENTS, "workspace"])
+def test_the_schemas_are_schemas_and_are_printed_as_they_lie_in_the_package(kind: str) -> None:
     screen = Screen()
     assert schema(kind, screen.console(FakeClock())) is Exit.DONE
-    assert screen.document == schema_of(kind)
     Draft202012Validator.check_schema(screen.document)
+    # After a change of a model: reconciler schema KIND > reconciler/schemas/KIND.json
+    assert screen.out == (files("reconciler") / f"schemas/{kind}.json").read_text("utf-8")
+    assert screen.document["$id"] == f"urn:survey-reconciler:schema:{kind}"
