@@ -20,6 +20,22 @@ MOUNTED_SECRETS: Final = Path("/run/secrets")
 """Where Docker and Podman mount secrets: files directly in it, for folders in it are of other systems."""
 HTTPS: Final = 443  # the port that a host without one is trusted at
 
+VARIABLES: Final[Mapping[str, str]] = {
+    TRUSTED_HOSTS: "Further hosts that credentials may go to, with their port unless it is 443: "
+    "api.example.com, *.example.com.",
+    ALLOWED_ENV: "The variables that {env: NAME} may name, patterns like CHECKMARKET_* too; every one but "
+    "those of other systems if not set.",
+    SECRETS_DIR: f"The folder of the files that {{file: PATH}} may name; {MOUNTED_SECRETS} is another.",
+    "RECONCILER_JOURNAL": "The address of the journal, where journal: {env: RECONCILER_JOURNAL} names it.",
+    "RECONCILER_SANDBOX_VARIANTS": "How unknowns of the APIs behave in the embedded sandbox: NAME=VALUE …",
+    "RECONCILER_SANDBOX_FAULTS": "What goes wrong in the embedded sandbox: PUT:2:after:drop; …",
+    "RECONCILER_CRASH_AT": "Ends the process at a point like request:17:before, to test recovery.",
+    "RECONCILER_DEBUG": "Shows where an error happened that is a bug of this tool.",
+    "CI": "true: nothing is asked, the target must be named, and this machine is not trusted by itself.",
+    "NO_COLOR": "No color, whatever its value is; TERM=dumb does the same.",
+}
+"""Variables that no option has, and what they do."""
+
 _SEPARATOR = re.compile(r"[,\s]+")
 _HOST = re.compile(
     r"(?:\[(?P<address>[0-9a-f:.]+)\]|(?P<bare>[0-9a-f.]*:[0-9a-f.]*:[0-9a-f:.]*)"

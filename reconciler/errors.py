@@ -47,10 +47,10 @@ class Exit(IntEnum):
     @classmethod
     def gravest(cls, exits: Iterable[Exit]) -> Exit:
         """Return the one that matters most to a person; `DONE` for none at all."""
-        return min(exits, key=_GRAVITY.index, default=cls.DONE)
+        return min(exits, key=GRAVITY.index, default=cls.DONE)
 
 
-_GRAVITY = (
+GRAVITY = (
     Exit.IN_DOUBT,
     Exit.PARTLY,
     Exit.STALE,
@@ -60,6 +60,33 @@ _GRAVITY = (
     Exit.PENDING,
     Exit.DONE,
 )
+
+MEANINGS = {
+    Exit.DONE: "done, or nothing to do",
+    Exit.ERROR: "something went wrong",
+    Exit.PENDING: "changes are pending (only with --detailed-exitcode)",
+    Exit.REFUSED: "a safety rule refuses a part of it",
+    Exit.PARTLY: "only a part of it was carried out, or a declared value is stored otherwise",
+    Exit.STALE: "not everything is what was reviewed",
+    Exit.IN_DOUBT: "an outcome is in doubt, and a person is needed",
+    Exit.UNAVAILABLE: "the API is unavailable, or its allowance is used up",
+}
+"""What each exit code means, as the rest of a sentence."""
+
+WHAT_TO_DO = {
+    Exit.DONE: "Nothing.",
+    Exit.ERROR: "Read the message: it names the place, the cause and what to write instead.",
+    Exit.PENDING: "Review the plan, then apply it.",
+    Exit.REFUSED: "Read the lines with !: each names what to declare, or the limit or flag that allows it. "
+    "What is refused was not sent, the rest goes on; `reconciler explain refusals` lists the reasons.",
+    Exit.PARTLY: "Plan again: the plan holds what is left. Where a value is stored as another one, write the "
+    "line that the run printed.",
+    Exit.STALE: "What is not as it was reviewed was left alone: plan again, and review that.",
+    Exit.IN_DOUBT: "Look at the account. Nothing in doubt is sent again by itself: the report names the id "
+    "to declare or the flag, and for a seed `reconciler seeds resolve`.",
+    Exit.UNAVAILABLE: "Nothing is wrong with the files: run it again later.",
+}
+"""What each exit code asks of a person."""
 
 
 class ReconcilerError(Exception):

@@ -61,7 +61,10 @@ WARNINGS = {
     "unread-file": "A file whose name ends in .yaml.txt or .yml.txt, which is not read.",
     "unused-preset": "A preset that no resource names.",
 }
-"""Every warning and hint about the files by its code, and what it is about: these can be switched off."""
+"""Every warning and hint about the files by its code, and what it is about: these can be switched off.
+
+What the other codes mean stands in `guides/problem-codes.md`.
+"""
 
 
 class Problem(Struct, frozen=True):

@@ -70,6 +70,8 @@ def completed(shell: str, line: str, folder: Path, **environ: str) -> list[str]:
         ("bash", "seeds|send|w", ""),
         ("bash", "plan|--format|j", "json"),
         ("bash", "lookup|s", "surveys statuses"),
+        ("bash zsh fish", "explain|invitation_d", "invitation_delay_in_days"),
+        ("bash", "explain|would", "would-hide"),
     ],
 )
 def test_what_completes_is_what_the_place_is_for(

@@ -15,7 +15,7 @@ from typing import Annotated, get_args
 from msgspec.structs import replace
 from pydantic import BaseModel, BeforeValidator, Field
 
-from reconciler.config.resources import ApiFields, Finding, Named, Section
+from reconciler.config.resources import ApiFields, Facts, Finding, Named, Section
 from reconciler.config.validation import INT32_MAX, NOT_BLANK, Id, passing, pattern_of, shape
 from reconciler.engine.kind import Declared, Json, Kind, Member, Policy, Reference, Rows
 from reconciler.engine.kind import Field as Leaf
@@ -95,11 +95,11 @@ def _language_hint(value: str) -> str:
     return f'{rule}: write "{code}"' if code in LANGUAGES.split() else f'{rule}, like "nl" or "en"'
 
 
-Days = Annotated[int, Field(ge=0, le=INT32_MAX)]
+Days = Annotated[int, Field(ge=0, le=INT32_MAX), shape(**{"x-unit": "days"})]
 TimeOfDay = Annotated[
     str,
     _checked(_TIME, 'a time of day in UTC is written "hh:mm", like "09:00"'),
-    shape(pattern=pattern_of(_TIME), examples=["09:00"]),
+    shape(pattern=pattern_of(_TIME), examples=["09:00"], **{"x-unit": "hh:mm, in UTC"}),
 ]
 Name = Annotated[
     str,
@@ -386,8 +386,38 @@ def _doubtful_words(values: Mapping[str, Json | Reference]) -> Iterator[Finding]
             yield warning("delimiter-in-words", path, message, hint)
 
 
+_INFERRED, _DOCUMENTED = "inferred", "documented"
+_FACTS = Facts(
+    sources={
+        "": "vendor page PUT-3-contacts-import-configs-importConfigId (documented; number ranges inferred)",
+        "survey_settings": "vendor's model page ImportSurveyLink (documented; number ranges inferred)",
+    },
+    defaults={
+        "survey_settings.invitation_delay_in_days": ("empty: mail goes at once", _DOCUMENTED),
+        "survey_settings.invitation_time": ("empty: mail goes at once", _DOCUMENTED),
+        "date_format": ("empty: the account's own date format", _DOCUMENTED),
+        "column_mappings": ("empty: the next import fills it in", _DOCUMENTED),
+        "send_notification_mail": ("false", _INFERRED),
+        "is_reusable": ("false", _INFERRED),
+    },
+    unknown={
+        "name": "whether two configurations may have one name, and whether letter case counts",
+        "contact_list_id": "whether it may stand beside a survey; no call finds a list by its name",
+        "survey_settings.survey_id": "whether a survey that is neither in development nor live is taken",
+        "survey_settings.consider_cooldown_period": "what the numbers of the rules do while it is false",
+        "column_mappings.target_column_name": "which names there are: the vendor publishes no list",
+        "email_must_be_unique_within_group": "what it does, now that groups no longer exist",
+        "first_row": "whether the first row of a file is 0 or 1",
+        "row_delimiter": r"whether \n is sent as these two characters or as a line break",
+        "default_language_code": "whether a region may follow, as in nl-BE",
+        "update_type_id": "what 1 does without a survey, and whether 2 or a true email_must_be_unique_… wins",
+    },
+)
+
+
 SECTION = Section(
     kind=IMPORT_CONFIGS,
+    facts=_FACTS,
     model=ImportConfig,
     account="checkmarket",
     named=(

@@ -18,11 +18,12 @@ from typing import Any
 import click
 
 from reconciler import __version__
-from reconciler.errors import Exit
+from reconciler.errors import MEANINGS, Exit
 
-EPILOG = """\
-Exit codes: 0 done or nothing to do, 1 error, 2 changes are pending (--detailed-exitcode),
-3 refused by a safety rule, 4 partly applied or stored otherwise, 5 stale, 6 in doubt, 7 API unavailable."""
+EPILOG = (
+    f"Exit codes: {'; '.join(f'{exit:d} {meaning}' for exit, meaning in MEANINGS.items())}. "
+    "reconciler explain NAME says more of them, and of any field, code, symbol or flag."
+)
 
 
 class LazyCommand(click.Command):
@@ -130,6 +131,7 @@ for _verb in (
     LazyCommand("doctor", "verbs", "Check credentials, hosts, APIs, clock, journal."),
     LazyCommand("sandbox", "groups", "Serve, look into, reset the emulated APIs."),
     LazyCommand("help_", "verbs", "Read a guide, or list and search them."),
+    LazyCommand("explain", "explain", "Explain a field, setting, code, exit, symbol or flag."),
     LazyCommand("completion", "completion", "Print the script by which a shell completes."),
 ):
     cli.add_command(_verb)

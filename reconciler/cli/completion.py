@@ -66,6 +66,13 @@ def complete_topic(context: click.Context, _: click.Parameter, incomplete: str) 
     return _items(name for name in topics if name.startswith(incomplete))
 
 
+def complete_explained(_: click.Context, __: click.Parameter, incomplete: str) -> list[CompletionItem]:
+    """Return the names that `explain` knows and that begin so."""
+    from reconciler.commands.explain import names_beginning
+
+    return _items(names_beginning(incomplete))
+
+
 def _keys(context: click.Context, incomplete: str, *sections: str) -> list[CompletionItem]:
     from reconciler.commands.names import keys_in
 

@@ -17,6 +17,7 @@ from pydantic.alias_generators import to_pascal
 from reconciler.config.names import LINE_BREAK, LONGEST_NAME, meant, visible
 from reconciler.config.nodes import Node
 from reconciler.config.validation import (
+    Choice,
     Id,
     Reason,
     Report,
@@ -67,6 +68,14 @@ class Named(Struct, frozen=True):
     mapped: str = ""
 
 
+class Facts(Struct, frozen=True):
+    """What is known of fields beyond their models, by their paths; a group's source is that of its fields."""
+
+    sources: Mapping[str, str] = {}  # where the vendor says what a field is; empty for one of this tool
+    defaults: Mapping[str, tuple[str, str]] = {}  # what a field is that is left out, and how that is known
+    unknown: Mapping[str, str] = {}  # what no source says of a field
+
+
 class Section(Struct, frozen=True):
     """One kind of resource in the files."""
 
@@ -79,6 +88,7 @@ class Section(Struct, frozen=True):
     older_names: Mapping[str, str] = field(default_factory=dict)
     """Names that older documentation used → the path meant today, for suggestions."""
     account: str = ""  # the section of a target that opens the account: `checkmarket`; empty for none
+    facts: Facts = Facts()
 
 
 MOST_DECLARED = 50_000  # resources of one section on all targets together
@@ -144,7 +154,7 @@ class Controls(Written):
     accept: list[Acceptance] = Field(
         default_factory=list, description="Known differences that are left alone for a while."
     )
-    undeclared: Annotated[Policy, Field(strict=False)] | None = Field(
+    undeclared: Choice | None = Field(
         None, description="What happens to every other field that is not declared."
     )
     id: Id | None = Field(None, description="The live id, which counts for one target.")

@@ -29,7 +29,7 @@ from reconciler.config import nodes
 from reconciler.config.discovery import shown
 from reconciler.config.names import BLANKS, UNWRITABLE, meant, snake, visible
 from reconciler.config.nodes import LINE_BREAK, Node, Scalar, Source
-from reconciler.config.resources import Controls, Finding, blocks_of
+from reconciler.config.resources import Controls, Facts, Finding, blocks_of
 from reconciler.config.validation import MOST_PROBLEMS, Model, Report, Vocabulary, kind_of, paths, validated
 from reconciler.config.yaml import DEEPEST, Refusal, Unreadable, check_is_text, unseen
 from reconciler.engine.kind import Json
@@ -106,6 +106,7 @@ class SeedSection(Struct, Generic[S, Fields, Row], frozen=True):
     """Finds what is wrong between the seeds of a target; the number is that of the seed."""
     older_names: Mapping[str, str] = field(default_factory=dict)  # as in `Section`
     order: tuple[str, ...] = ()  # the fields of a seed, `targets` among them, as they should be ordered
+    facts: Facts = Facts()
 
 
 MOST_CUSTOMERS = 10_000  # of one seed

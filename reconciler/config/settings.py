@@ -35,6 +35,7 @@ from reconciler.config.discovery import content_of
 from reconciler.config.names import meant, visible
 from reconciler.config.validation import (
     NOT_BLANK,
+    Choice,
     Id,
     Reason,
     Schema,
@@ -379,7 +380,6 @@ Duration = Annotated[
 ]
 ServerUrl = Annotated[str, AfterValidator(_server), shape(pattern=rf"^({SANDBOX}$|{_WEB})")]
 Address = Annotated[str, AfterValidator(_address), shape(pattern=f"^{_WEB}")]
-Choice = Annotated[Policy, Field(strict=False)]
 Recipient = Annotated[
     str,
     Field(max_length=254),

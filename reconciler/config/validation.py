@@ -14,6 +14,7 @@ from pydantic_core import ErrorDetails, PydanticCustomError
 from reconciler.config.names import CONTROL, LINE_BREAK, LONGEST_NAME, listed, nearest, snake, visible
 from reconciler.config.nodes import Document, Node
 from reconciler.config.yaml import Refusal, quoted
+from reconciler.engine.kind import POLICIES, Policy
 from reconciler.errors import FilesInvalid
 from reconciler.problems import Place, Problem, Severity
 
@@ -136,6 +137,9 @@ def shape(**keywords: Any) -> Any:
 
 
 Id: TypeAlias = Annotated[int, Field(ge=1, le=INT32_MAX)]
+Choice: TypeAlias = Annotated[
+    Policy, Field(strict=False), shape(enumDescriptions=[POLICIES[one] for one in Policy])
+]
 Reason: TypeAlias = Annotated[
     str, Field(max_length=LONGEST_NAME), AfterValidator(_reason), shape(pattern=NOT_BLANK)
 ]

@@ -42,6 +42,13 @@ class Policy(StrEnum):
     REFUSE = "refuse"
 
 
+POLICIES: Mapping[str, str] = {
+    Policy.RESET: "the PUT leaves it out, and the server puts it back to its default",
+    Policy.KEEP: "the live value is sent back",
+    Policy.REFUSE: "the change is blocked where the live value is not the default",
+}
+
+
 class Rows(Struct, frozen=True):
     """The shape of a field that is a list of objects; their order means nothing."""
 

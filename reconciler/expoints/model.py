@@ -35,7 +35,7 @@ from pydantic_core import CoreSchema, core_schema
 
 from reconciler.config.discovery import WorkspaceFiles
 from reconciler.config.names import LONGEST_NAME
-from reconciler.config.resources import ApiFields, Finding
+from reconciler.config.resources import ApiFields, Facts, Finding
 from reconciler.config.seeds import DeclaredCustomer, DeclaredSeed, SeedSection
 from reconciler.config.settings import Guardrails, Target
 from reconciler.config.validation import (
@@ -56,6 +56,7 @@ from reconciler.expoints.seed import (
     ADDRESS,
     DATE_FORM,
     LONGEST,
+    SENDINGS,
     TIME_FORM,
     DataItem,
     Moment,
@@ -75,6 +76,7 @@ from reconciler.expoints.seed import (
 )
 from reconciler.problems import Place, Severity
 
+_ZONE = {"x-unit": "in the workspace's time_zone"}
 _ANY_TIME = datetime(2001, 1, 1, tzinfo=UTC)  # what is not relative is the same whenever a run starts
 
 
@@ -165,12 +167,12 @@ Base64: TypeAlias = Annotated[
 Date: TypeAlias = Annotated[
     Private,
     AfterValidator(_moment),
-    shape(pattern=pattern_of(DATE_FORM), examples=["today", "+21d", "2026-12-01"]),
+    shape(pattern=pattern_of(DATE_FORM), examples=["today", "+21d", "2026-12-01"], **_ZONE),
 ]
 TimeOfDay: TypeAlias = Annotated[
     str,
     AfterValidator(partial(_moment, is_time=True)),
-    shape(pattern=pattern_of(TIME_FORM), examples=["11:30"]),
+    shape(pattern=pattern_of(TIME_FORM), examples=["11:30"], **_ZONE),
 ]
 Answered: TypeAlias = Annotated[Private, AfterValidator(_answered), shape(pattern=pattern_of(DATE_FORM))]
 Int: TypeAlias = Annotated[int, Field(ge=-INT32_MAX, le=INT32_MAX)]
@@ -369,9 +371,7 @@ class CustomerSeed(_Written):
     end_date: Date | None = Field(None, description="When the questionnaire closes.")
     send_time: TimeOfDay | None = Field(None, description="Not before this local time of day.")
     is_test: bool | None = Field(None, description="Kept out of the results; mail is sent all the same.")
-    type_batch: TypeOfBatch | None = Field(
-        None, description="0 or email is the default; portal only where Expoints says so."
-    )
+    type_batch: TypeOfBatch | None = Field(None, description="0, email; portal only where Expoints says so.")
     allow_duplicate_email: bool | None = Field(None, description="One address several times in the batch.")
     notification_email_addresses: list[Address] | None = Field(
         None, description="Who is told about the batch; with none, the front office would be."
@@ -379,8 +379,8 @@ class CustomerSeed(_Written):
     batch_name: Private | None = Field(None, description="The name of the batch at Expoints.")
     is_concept: bool | None = Field(None, description="For trying a concept questionnaire; a test as well.")
 
-    send: Annotated[Send, Field(strict=False)] = Field(
-        Send.ONCE, description="once a round; on_change: what changed goes again; by_hand: seeds send."
+    send: Annotated[Send, Field(strict=False), shape(enumDescriptions=[SENDINGS[one] for one in Send])] = (
+        Field(Send.ONCE, description="When it is sent.")
     )
     round: Label = Field("1", max_length=100, description="A new round sends again.")
     after: list[str] | None = Field(
@@ -659,6 +659,26 @@ _LAST = ("shared_mailbox", "fault_statuses", "defaults", "customers", "customers
 
 SEEDS = SeedSection(
     name="customer_seeds",
+    facts=Facts(
+        sources={
+            "": "vendor pages POST-api-v3-customer-add and ImportCustomer (documented)",
+            **dict.fromkeys(CustomerSeed.model_fields.keys() - BATCH - {"customers"}, ""),
+            "customers.answers.file_answers.file": "",
+        },
+        defaults={
+            "type_batch": ("0, which is email", "documented"),
+            "allow_duplicate_email": ("false", "documented"),
+            "customers.send_date": ("now", "documented"),
+            "customers.transaction_date": ("today", "documented"),
+            "customers.end_date": ("that of the seed; without one the system decides", "documented"),
+            "customers.priority": ("0", "documented"),
+        },
+        unknown={
+            "send_time": "which zone the API takes a time without an offset for; one is always sent",
+            "allow_duplicate_email": "whether a second one fails the whole batch or is dropped",
+            "customers.copy_all_answers": "what counts where answers_to_copy is given too",
+        },
+    ),
     order=(*_FIRST, *(name for name in CustomerSeed.model_fields if name not in _FIRST + _LAST), *_LAST),
     fields=CustomerSeed,
     row=Customer,

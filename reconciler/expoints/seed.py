@@ -36,9 +36,16 @@ from reconciler.problems import Place, Redacted
 class Send(StrEnum):
     """When a seed is sent."""
 
-    ONCE = "once"  # each customer once a round, whatever changes
-    ON_CHANGE = "on_change"  # again where the content of a customer, or of the batch, has changed
-    BY_HAND = "by_hand"  # only by `seeds send`
+    ONCE = "once"
+    ON_CHANGE = "on_change"
+    BY_HAND = "by_hand"
+
+
+SENDINGS: Mapping[str, str] = {
+    Send.ONCE: "each customer once a round, whatever changes",
+    Send.ON_CHANGE: "again where the content of a customer, or of the batch, has changed",
+    Send.BY_HAND: "only by seeds send",
+}
 
 
 class Moment(Struct, frozen=True):

@@ -18,10 +18,11 @@ from msgspec.structs import replace
 
 from reconciler.engine.change import Blocked, Change
 from reconciler.engine.outcome import Outcome, Result
+from reconciler.errors import MEANINGS, Exit
 from reconciler.expoints.recipients import SeedPlan
 from reconciler.expoints.seed import masked
 from reconciler.problems import Problem, Severity
-from reconciler.render.report import MEANINGS, Reported, Stopped, TargetReport, in_order, summary_line
+from reconciler.render.report import Reported, Stopped, TargetReport, in_order, summary_line
 from reconciler.render.text import (
     MAIL_IS_SENT,
     adoption_line,
@@ -267,7 +268,7 @@ def _head(planned: TargetReport) -> Iterator[str]:
     verb = "apply" if planned.is_applied else "plan"
     yield f"**{prose(summary_line([planned], verb))}**"
     yield "  \n".join(_sentence(line) for line in header_text(planned.plan).splitlines())
-    if planned.exit in MEANINGS:
+    if planned.exit not in (Exit.DONE, Exit.PENDING):
         yield _alert("CAUTION", [f"**Exit {int(planned.exit)}:** {MEANINGS[planned.exit]}."])
     yield _sentence(since.note) if since else ""
 

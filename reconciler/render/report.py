@@ -20,15 +20,6 @@ from reconciler.problems import Place, Problem, Severity
 from reconciler.render.values import counted
 
 _SHORT = 60  # a text that is no longer than this is said again where another one would refer to it
-MEANINGS = {
-    Exit.ERROR: "something went wrong",
-    Exit.REFUSED: "a safety rule refuses a part of it",
-    Exit.PARTLY: "only a part of it was carried out, or a declared value is stored otherwise",
-    Exit.STALE: "not everything is what was reviewed",
-    Exit.IN_DOUBT: "an outcome is in doubt, and a person is needed",
-    Exit.UNAVAILABLE: "the API is unavailable, or its allowance is used up",
-}
-"""What an exit code other than 0 or 2 means, as the rest of a sentence."""
 
 
 class TargetReport(Struct, frozen=True):

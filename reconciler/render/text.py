@@ -33,6 +33,7 @@ from reconciler.render.report import TargetReport, entry_of, summary_line
 from reconciler.render.values import (
     MOST_LISTED,
     PLAIN,
+    SIGNS,
     Paint,
     Style,
     columns,
@@ -107,8 +108,7 @@ def plan_text(planned: TargetReport, *, paint: Paint = PLAIN, verbose: bool = Fa
             "Unmanaged (live, declared nowhere; left alone):",
             [f"  {one}" for one in first_of(unmanaged, every=verbose)],
         ),
-        f"{paint.reset('↺')} {'empty before' if plan.scope.restores else 'not declared'}: "
-        "the PUT leaves it out, and the server puts it back to its default."
+        f"{paint.reset('↺')} {'empty before' if plan.scope.restores else 'not declared'}: {SIGNS['↺'][1]}."
         if plan.resets or any(one.change and one.change.resets for one in plan.blocked)
         else "",
         *remarks(plan, verbose=verbose),

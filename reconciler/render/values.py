@@ -12,6 +12,7 @@ from unicodedata import combining, east_asian_width
 
 from msgspec import Struct
 
+from reconciler.engine.kind import POLICIES, Policy
 from reconciler.problems import NOTHING, Severity, folded, told_apart
 
 if TYPE_CHECKING:
@@ -141,7 +142,20 @@ def stacked(headings: Sequence[str], rows: Sequence[Sequence[str]], beside: int)
 
 _SHORTEST_REST = 20  # characters that a line keeps for its words, whatever it hangs under
 _WORD = re.compile(r"( *)((?:\x1b\[[\d;]*m|[^ ])+)")
-_SIGNS = frozenset("+~-↺=!?→✓✗•")
+SIGNS: Mapping[str, tuple[str, str]] = {
+    "+": ("create", "a resource is created, or a field gets a value that had none"),
+    "~": ("update", "a resource is updated, or a field gets another value"),
+    "-": ("delete", "a resource is deleted, or a row is removed"),
+    "↺": ("reset", POLICIES[Policy.RESET]),
+    "=": ("kept", "the live value is sent back as it is; of a seed: nothing is to be sent"),
+    "!": ("blocked", "a safety rule keeps it back, and the line says what to do; applied: it was skipped"),
+    "?": ("in doubt", "nothing says whether an earlier write was carried out; it is not repeated by itself"),
+    "→": ("send", "a test batch is sent, and mail really goes; between two values: from and to"),
+    "✓": ("applied", "it was written, and reading it back has shown it"),
+    "✗": ("failed", "it was refused, or accepted and not stored"),
+    "≠": ("stale", "it is no longer what the plan saw, and was left alone"),
+}
+"""What begins a line of a plan or of a run → its name, and what it says of the resource or field."""
 _COLOR = re.compile(r"\x1b\[[\d;]*m")
 
 
@@ -165,7 +179,7 @@ def _folded(line: str, width: int) -> str:
         elif len(blanks) > 1:
             starts.append(at + len(blanks))
         folded, at = f"{folded}{blanks}{word}", at + len(blanks) + size
-        if plain in _SIGNS and not folded[: -len(word)].strip():
+        if (plain in SIGNS or plain == "•") and not folded[: -len(word)].strip():
             starts.append(at + 1)
     return folded
 

@@ -24,11 +24,12 @@ from reconciler.engine.change import Action, Blocked, Change
 from reconciler.engine.classify import FieldClass, FieldView, carried, desired
 from reconciler.engine.kind import Kind
 from reconciler.engine.outcome import Outcome, Result
+from reconciler.errors import MEANINGS, Exit
 from reconciler.expoints.recipients import SeedPlan
 from reconciler.expoints.seed import masked
 from reconciler.problems import Place, Problem, Severity
 from reconciler.render.github import Links
-from reconciler.render.report import MEANINGS, Reported, Stopped, TargetReport, in_order, summary_line
+from reconciler.render.report import Reported, Stopped, TargetReport, in_order, summary_line
 from reconciler.render.text import (
     MAIL_IS_SENT,
     adoption_line,
@@ -43,6 +44,7 @@ from reconciler.render.text import (
 )
 from reconciler.render.values import (
     MOST_LISTED,
+    SIGNS,
     Document,
     harmless,
     shortened,
@@ -147,7 +149,8 @@ def page_of(reports: Sequence[Reported], links: Links) -> Document:
         "sections": sections,
         "why_reset": " or ".join(
             sorted({"empty before" if one.scope.restores else "not declared" for one in plans})
-        ),
+        )
+        + f", so {SIGNS['↺'][1]}.",
         "figures": [(cls, label, number) for (cls, label), number in figures.items()],
         "cards": cards,
         # What to choose from; a target that was stopped has no card.
@@ -164,7 +167,8 @@ def _section(reported: Reported, links: Links) -> Document:
     if isinstance(reported, Stopped):
         alert = harmless(f"{'' if reported.is_underway else f'Exit {exit}: '}{reported.error}")
     else:
-        alert = f"Exit {exit}: {MEANINGS[reported.exit]}." if reported.exit in MEANINGS else ""
+        is_alert = reported.exit not in (Exit.DONE, Exit.PENDING)
+        alert = f"Exit {exit}: {MEANINGS[reported.exit]}." if is_alert else ""
     section: Document = {
         "target": harmless(reported.target),
         "alert": alert,

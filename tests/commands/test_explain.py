@@ -1,0 +1,197 @@
+"""`explain`, asked on the command line, outside of any workspace; and that nothing is without its text."""
+
+from __future__ import annotations
+
+import ast
+import json
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import click
+import pytest
+
+from reconciler.cli import cli, main
+from reconciler.commands.validate import files_schema
+from reconciler.engine.change import BlockCode
+from reconciler.errors import MEANINGS, WHAT_TO_DO, Exit
+from reconciler.problems import WARNINGS
+from reconciler.render.values import SIGNS
+
+PACKAGE = Path(__file__).parents[2] / "reconciler"
+MODULES = {path.relative_to(PACKAGE).as_posix(): path.read_text("utf-8") for path in PACKAGE.rglob("*.py")}
+# Rooms in which a text of small words with dashes is a code, and what else such a text is there.
+ROOMS = re.compile(
+    r"(config|engine)/|checkmarket/model|expoints/(model|planning)|commands/(workspace|plan|journal|expoints)\."
+)
+NO_CODES = re.compile(r"utf-.*|if-needed|x-unit")
+
+
+@pytest.fixture(autouse=True)
+def _nowhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("COLUMNS", "80")
+
+
+def told(capsys: pytest.CaptureFixture[str], *words: str) -> str:
+    assert main(["explain", *words]) == 0
+    return capsys.readouterr().out
+
+
+def topics(capsys: pytest.CaptureFixture[str], *words: str) -> list[dict[str, Any]]:
+    found: list[dict[str, Any]] = json.loads(told(capsys, *words, "--format", "json"))["topics"]
+    return found
+
+
+def literals(text: str) -> Iterator[str]:
+    yield from (
+        node.value
+        for node in ast.walk(ast.parse(text))
+        if isinstance(node, ast.Constant) and isinstance(node.value, str)
+    )
+
+
+@pytest.mark.parametrize(
+    ("word", "name", "says"),
+    [
+        (
+            "invitation_delay_in_days",
+            "import_configs.survey_settings.invitation_delay_in_days",
+            "unit     days",
+        ),
+        ("SurveySettings.InvitationTime", "import_configs.survey_settings.invitation_time", "hh:mm, in UTC"),
+        ("import_configs.newsletter-nl.date_format", "import_configs.date_format", "(documented)"),
+        ("import_configs.a.targets.sandbox.id", "import_configs.id", "the live id"),
+        ("is_reusable", "import_configs.is_reusable", "false (inferred)"),
+        ("first_row", "import_configs.first_row", "not known  whether the first row"),
+        ("row_delimiter", "import_configs.row_delimiter", "a plan takes it for empty (assumed)"),
+        ("update_type_id", "import_configs.update_type_id", "2: always create new contacts"),
+        ("column_mappings", "import_configs.column_mappings", "kept unless declared or under reset:"),
+        ("customer_seeds.x.customers[0].send_date", "customer_seeds.customers.send_date", "time_zone"),
+        ("send", "customer_seeds.send", "on_change  again where the content"),
+        ("targets.production.limits.updates", "targets.limits.updates", 'default  "30%"'),
+        ("would_hide", "would-hide", "goes on with the others: exit 3"),
+        ("every-target", "every-target", "ignore_warnings: {every-target: why}"),
+        ("create-in-doubt", "create-in-doubt", "exit 6"),
+        ("exit 3", "exit 3", "reconciler explain refusals"),
+        ("6", "exit 6", "6, 4, 5, 3, 1, 7, 2, 0"),
+        ("↺", "↺ reset", "puts it back to its default"),
+        ("in doubt", "? in doubt", "nothing says whether"),
+        ("-", "- delete", "deleted"),
+        ("--allow-resets", "--allow-resets", "verbs  plan, apply, restore"),
+        ("--format", "--format", "verbs     all"),
+        ("--target", "--target", "list      only what lives on this target"),
+        ("-v", "--verbose", "RECONCILER_VERBOSE"),
+        ("RECONCILER_TRUSTED_HOSTS", "RECONCILER_TRUSTED_HOSTS", "api.example.com"),
+        ("refusals", "would-hide", "hidden for good"),
+    ],
+)
+def test_a_word_is_explained(word: str, name: str, says: str, capsys: pytest.CaptureFixture[str]) -> None:
+    lines = told(capsys, *word.split(" ")).splitlines()
+    assert any(re.fullmatch(rf"{re.escape(name)}(  .*)?", line.rstrip()) for line in lines)
+    assert says.lower() in "\n".join(lines).lower()
+
+
+def test_what_a_word_may_mean_besides_is_explained_too(capsys: pytest.CaptureFixture[str]) -> None:
+    assert [one["name"] for one in topics(capsys, "reset")] == ["↺ reset", "import_configs.reset"]
+    many = told(capsys, "id")
+    assert "import_configs.id" in many
+    assert "Passed on" in many
+    assert "api  " not in many
+
+
+@pytest.mark.parametrize(
+    ("typo", "near"),
+    [
+        ("invitation_dely_in_days", "import_configs.survey_settings.invitation_delay_in_days"),
+        ("import_configs.newsletter-nl.date_formt", "import_configs.date_format"),
+        ("would-hid", "would-hide"),
+        ("--alow-resets", "--allow-resets"),
+        ("exit 9", "exit 7"),
+        ("xyzzy", "lists what there is"),
+    ],
+)
+def test_a_typo_is_answered_with_what_is_near(
+    typo: str, near: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["explain", *typo.split(" ")]) == 1
+    assert near in capsys.readouterr().err
+
+
+def test_without_a_word_it_lists_the_groups_and_each_thing_has_a_text(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    lines = told(capsys).splitlines()
+    assert len(lines) < 20
+    groups = json.loads(told(capsys, "--format", "json"))["groups"]
+    for group, names in groups.items():
+        assert any(line.split()[:2] == [group, str(len(names))] for line in lines)
+    every = [one for group in groups for one in topics(capsys, group) if one["name"] != group]
+    every += [one for group in ("import_configs", "customer_seeds") for one in topics(capsys, group)]
+    assert [one["name"] for one in every if not one["about"].strip(" .")] == []
+
+
+def test_every_field_and_setting_of_the_schema_says_what_it_is(capsys: pytest.CaptureFixture[str]) -> None:
+    from reconciler.commands.explain import topics as explained
+
+    known = {name: one for one in explained() for name in (one.name, *one.also)}
+    written = [node for node in re.findall(r'"([a-z_]+)": \{', json.dumps(files_schema())) if node in known]
+    assert {"targets", "import_configs", "customer_seeds", "time_zone"} <= {*written}
+    for path, one in known.items():
+        if one.group in ("import_configs", "customer_seeds", "settings"):
+            assert one.about != path, path
+            assert one.details["type"], path
+            assert one.group == "settings" or "." not in one.name or one.details["source"], path
+        if "reset" in one.details and not one.details["reset"].startswith("refused: a configuration"):
+            assert one.details["default"], path
+
+
+def test_every_code_has_its_text_and_every_text_its_code(capsys: pytest.CaptureFixture[str]) -> None:
+    groups = json.loads(told(capsys, "--format", "json"))["groups"]
+    explained = {*groups["problems"], *groups["warnings"], *groups["refusals"]}
+    made = {
+        one
+        for name, text in MODULES.items()
+        if ROOMS.match(name)
+        for one in literals(text)
+        if re.fullmatch("[a-z]+(-[a-z0-9]+)+", one) and not NO_CODES.fullmatch(one)
+    }
+    calls = re.findall(r'(?:refusal|error|Finding|Refusal|Problem)\(\s*"([a-z]+)"', "".join(MODULES.values()))
+    assert {*made, *calls, *BlockCode} - explained == {"plain"}
+    assert {one for one in explained if "-" in one} - made - {*WARNINGS} == set()
+    assert {*BlockCode} <= {*groups["refusals"]}
+
+
+def test_every_exit_code_and_symbol_has_its_text() -> None:
+    assert {*MEANINGS} == {*WHAT_TO_DO} == {*Exit}
+    signs = {
+        one
+        for name, text in MODULES.items()
+        if name.startswith("render/") and "html" not in name
+        for one in literals(text)
+        if len(one) == 1 and (not one.isascii() or one in "+~-=!?")
+    }
+    assert signs - {*SIGNS} == {"–", "•", "\uffff"}
+
+
+def options(command: click.Command, path: tuple[str, ...] = ()) -> Iterator[tuple[str, click.Option]]:
+    context = command.make_context(" ".join(path), [], resilient_parsing=True)
+    for option in context.command.get_params(context):
+        if isinstance(option, click.Option):
+            yield " ".join(path), option
+    for name, below in getattr(context.command, "commands", {}).items():
+        yield from options(below, (*path, name))
+
+
+def test_every_flag_and_variable_has_its_text(capsys: pytest.CaptureFixture[str]) -> None:
+    flags = {one["name"]: one for one in topics(capsys, "flags")}
+    for verb, option in options(cli):
+        assert option.help, (verb, option.opts)
+        flag = flags[max(option.opts, key=len)]
+        assert option.help in (flag["about"], *flag["details"].values())
+    variables = {one["name"] for one in topics(capsys, "variables")}
+    named = {
+        one for text in MODULES.values() for one in re.findall(r"\bRECONCILER_[A-Z_]*[A-Z]\b(?!_)", text)
+    }
+    assert named - variables == set()
