@@ -82,14 +82,16 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 _SIGNS = ("->", "R", "v", "x", "...", "-", "*", ".", "-", "!=", '"', '"', "'")
-_PLAIN = dict(zip("→↺✓✗…─•·–≠“”’", _SIGNS, strict=True))
+PLAIN_SIGNS = dict(zip("→↺✓✗…─•·–≠“”’", _SIGNS, strict=True))
 
 
 def _plainly(error: UnicodeError) -> tuple[str, int]:
     """Return what stands for characters that the encoding of a stream lacks: signs of ours, or escapes."""
     assert isinstance(error, UnicodeEncodeError)  # noqa: S101  # nothing is read with it
     chars = error.object[error.start : error.end]
-    return "".join(_PLAIN.get(c) or c.encode("ascii", "backslashreplace").decode() for c in chars), error.end
+    return "".join(
+        PLAIN_SIGNS.get(c) or c.encode("ascii", "backslashreplace").decode() for c in chars
+    ), error.end
 
 
 def _interrupt(*_: object) -> None:

@@ -1,4 +1,4 @@
-"""The verb `explain`, and what it says of the flags of all verbs."""
+"""The verb `explain`, and what it says of all verbs and their flags."""
 
 from __future__ import annotations
 
@@ -8,13 +8,16 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from reconciler.cli import EPILOG
+from reconciler.cli import EPILOG, PLAIN_SIGNS
 from reconciler.cli.completion import complete_explained
 from reconciler.cli.options import output_options
 from reconciler.cli.running import Command, runs
 
 if TYPE_CHECKING:
     from reconciler.commands.explain import Topic
+
+
+_SIGN_OF = {PLAIN_SIGNS[sign]: sign for sign in "↺✓✗≠→"}
 
 
 class OneWord(click.Command):
@@ -38,13 +41,17 @@ def explain(words: tuple[str, ...], **_: Any) -> Command:
     """
     from reconciler.commands.explain import explain
 
-    return partial(explain, words, [*flags(click.get_current_context().find_root())])
+    # A stream that cannot write a sign has shown another one for it.
+    words = tuple(_SIGN_OF.get(word, word) for word in words)
+    return partial(explain, words, [*topics(click.get_current_context().find_root())])
 
 
-def flags(root: click.Context) -> Iterator[Topic]:
-    """Yield every flag with what its verbs say of it, and the variable that stands for it."""
+def topics(root: click.Context) -> Iterator[Topic]:
+    """Yield every verb, every flag with what its verbs say of it, and the variable that stands for it."""
     from reconciler.commands.explain import Topic
 
+    for name, verb in getattr(root.command, "commands", {}).items():
+        yield Topic("verbs", name, str(verb.help), details={"more": f"reconciler {name} --help"})
     options, found = dict[str, click.Option](), dict[str, dict[str, list[str]]]()  # flag → help → verbs
     for verb, option in _options(root.command, root):
         name = max(option.opts, key=len)
@@ -53,7 +60,7 @@ def flags(root: click.Context) -> Iterator[Topic]:
     everywhere = [verb for verbs in found["--no-color"].values() for verb in verbs]
     for name, said in sorted(found.items()):
         option, (about, *others) = options[name], sorted(said, key=lambda text: -len(said[text]))
-        details = {"verbs": "all" if said[about] == everywhere else ", ".join(said[about])}
+        details = {"verbs": "all" if {*said[about]} >= {*everywhere} else ", ".join(said[about])}
         details |= {", ".join(said[other]): other for other in others}
         details["one of"] = ", ".join(getattr(option.type, "choices", ()))
         details["default"] = str(option.default) if isinstance(option.default, str | int) else ""

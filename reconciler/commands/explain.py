@@ -22,7 +22,7 @@ from reconciler.commands.help import read_guides
 from reconciler.commands.validate import files_schema
 from reconciler.config.names import snake, visible
 from reconciler.config.resources import Controls, Facts
-from reconciler.config.validation import INT32_MAX, Schema
+from reconciler.config.validation import Schema
 from reconciler.engine.change import Block
 from reconciler.engine.classify import ASSUMED_EMPTY
 from reconciler.engine.kind import POLICIES, Policy
@@ -41,7 +41,8 @@ GROUPS = {
     "refusals": "why a plan leaves something alone, like would-hide",
     "exits": "exit codes, like 3",
     "symbols": f"what begins a line: {' '.join(SIGNS)}",
-    "flags": "options of all verbs, like --allow-resets",
+    "verbs": "commands, like plan",
+    "flags": "their options, like --allow-resets",
     "variables": "of the environment, like RECONCILER_TARGET",
 }
 _OF_FILES = ("import_configs", "customer_seeds", "settings")
@@ -54,12 +55,12 @@ class Topic(Struct, frozen=True):
     name: str
     about: str
     also: tuple[str, ...] = ()
-    details: Mapping[str, str] = {}  # what is told of it → that
+    details: Mapping[str, str] = {}  # what is told of it, by a word for it
     values: Mapping[str, str] = {}  # values that are allowed, or names below it → what they mean
 
 
 def explain(words: Sequence[str], flags: Sequence[Topic], console: Console, _: Environment) -> Exit:
-    """Print what the words mean, or what can be explained; `flags` are those of the command line.
+    """Print what the words mean, or what can be explained; `flags` are those of all verbs, and these.
 
     Errors: `UsageError` with what is near, where nothing is called so.
     """
@@ -204,8 +205,8 @@ _TYPES = {"integer": "a whole number", "string": "text", "boolean": "true or fal
 
 def _type(node: Schema) -> str:
     """Return which values a schema allows, in words."""
-    if "const" in node or "enum" in node:
-        return f"one of {', '.join(map(str, node['enum']))}" if "enum" in node else str(node["const"])
+    if choices := dict.fromkeys(map(str, node.get("enum", [node["const"]] if "const" in node else ()))):
+        return f"{'one of ' if len(choices) > 1 else ''}{', '.join(choices)}"
     if node.get("anyOf"):
         return ", or ".join(dict.fromkeys(map(_type, node["anyOf"])))
     kinds, words = node.get("type", "object"), []
@@ -213,7 +214,7 @@ def _type(node: Schema) -> str:
         text = "null" if kind == "null" else _TYPES.get(kind, "a mapping")
         if kind == "integer" and "minimum" in node:
             low, high = node["minimum"], node.get("maximum")
-            text += f" from {low} on" if high in (None, INT32_MAX) else f" from {low} to {high}"
+            text += f" from {low} on" if high is None else f" from {low} to {high}"
         elif kind == "string" and "maxLength" in node:
             text += f" of at most {node['maxLength']} characters"
         elif kind == "array" and "maxItems" in node:
@@ -253,7 +254,7 @@ def near_names(word: str, every: Sequence[Topic]) -> list[str]:
     """Return the names that are like a word, the nearest first; a path in whole, if its end is."""
     names = {alias: one.name for one in every for alias in (one.name, one.name.lstrip("-"), *one.also)}
     names |= {name.rpartition(".")[2]: full for name, full in [*names.items()] if "." in name}
-    near = get_close_matches(word.lower(), names, n=6)
+    near = get_close_matches(word[:100].lower(), names, n=6)
     return list(dict.fromkeys(names[one] for one in near))[:3]
 
 

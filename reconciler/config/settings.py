@@ -441,7 +441,7 @@ class Settings(Written):
     """What counts for the whole workspace."""
 
     version: Annotated[int, PlainValidator(_version), WithJsonSchema({"const": VERSION})] = Field(
-        description="Of these files; 1."
+        description="In which version of their format the files are written."
     )
     default_target: str | None = Field(None, description="The target of a run that names none.")
     undeclared: Choice = Field(Policy.RESET, description="What happens to fields that are not declared.")

@@ -371,7 +371,7 @@ class CustomerSeed(_Written):
     end_date: Date | None = Field(None, description="When the questionnaire closes.")
     send_time: TimeOfDay | None = Field(None, description="Not before this local time of day.")
     is_test: bool | None = Field(None, description="Kept out of the results; mail is sent all the same.")
-    type_batch: TypeOfBatch | None = Field(None, description="0, email; portal only where Expoints says so.")
+    type_batch: TypeOfBatch | None = Field(None, description="email, unless Expoints says portal.")
     allow_duplicate_email: bool | None = Field(None, description="One address several times in the batch.")
     notification_email_addresses: list[Address] | None = Field(
         None, description="Who is told about the batch; with none, the front office would be."

@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +13,7 @@ import click
 import pytest
 
 from reconciler.cli import cli, main
+from reconciler.commands.explain import topics as explained
 from reconciler.commands.validate import files_schema
 from reconciler.engine.change import BlockCode
 from reconciler.errors import MEANINGS, WHAT_TO_DO, Exit
@@ -62,11 +63,9 @@ def literals(text: str) -> Iterator[str]:
         ),
         ("SurveySettings.InvitationTime", "import_configs.survey_settings.invitation_time", "hh:mm, in UTC"),
         ("import_configs.newsletter-nl.date_format", "import_configs.date_format", "(documented)"),
-        ("import_configs.a.targets.sandbox.id", "import_configs.id", "the live id"),
         ("is_reusable", "import_configs.is_reusable", "false (inferred)"),
         ("first_row", "import_configs.first_row", "not known  whether the first row"),
         ("row_delimiter", "import_configs.row_delimiter", "a plan takes it for empty (assumed)"),
-        ("update_type_id", "import_configs.update_type_id", "2: always create new contacts"),
         ("column_mappings", "import_configs.column_mappings", "kept unless declared or under reset:"),
         ("customer_seeds.x.customers[0].send_date", "customer_seeds.customers.send_date", "time_zone"),
         ("send", "customer_seeds.send", "on_change  again where the content"),
@@ -83,6 +82,8 @@ def literals(text: str) -> Iterator[str]:
         ("--format", "--format", "verbs     all"),
         ("--target", "--target", "list      only what lives on this target"),
         ("-v", "--verbose", "RECONCILER_VERBOSE"),
+        ("R", "↺ reset", "puts it back"),
+        ("plan", "plan", "reconciler plan --help"),
         ("RECONCILER_TRUSTED_HOSTS", "RECONCILER_TRUSTED_HOSTS", "api.example.com"),
         ("refusals", "would-hide", "hidden for good"),
     ],
@@ -127,24 +128,33 @@ def test_without_a_word_it_lists_the_groups_and_each_thing_has_a_text(
     groups = json.loads(told(capsys, "--format", "json"))["groups"]
     for group, names in groups.items():
         assert any(line.split()[:2] == [group, str(len(names))] for line in lines)
-    every = [one for group in groups for one in topics(capsys, group) if one["name"] != group]
-    every += [one for group in ("import_configs", "customer_seeds") for one in topics(capsys, group)]
-    assert [one["name"] for one in every if not one["about"].strip(" .")] == []
+        every = topics(capsys, group)
+        assert group.endswith(("configs", "seeds")) or [one["name"] for one in every] == names
+        assert [one["name"] for one in every if not one["about"].strip(" .")] == []
+        assert all(said for one in every for said in one["values"].values())
 
 
-def test_every_field_and_setting_of_the_schema_says_what_it_is(capsys: pytest.CaptureFixture[str]) -> None:
-    from reconciler.commands.explain import topics as explained
-
+def test_every_field_and_setting_of_the_schema_says_what_it_is() -> None:
     known = {name: one for one in explained() for name in (one.name, *one.also)}
-    written = [node for node in re.findall(r'"([a-z_]+)": \{', json.dumps(files_schema())) if node in known]
-    assert {"targets", "import_configs", "customer_seeds", "time_zone"} <= {*written}
-    for path, one in known.items():
-        if one.group in ("import_configs", "customer_seeds", "settings"):
-            assert one.about != path, path
-            assert one.details["type"], path
-            assert one.group == "settings" or "." not in one.name or one.details["source"], path
-        if "reset" in one.details and not one.details["reset"].startswith("refused: a configuration"):
-            assert one.details["default"], path
+    fields = {path: one for path, one in known.items() if one.group in ("import_configs", "customer_seeds")}
+    settings = {path: one for path, one in known.items() if one.group == "settings"}
+    names = {name for part in named(files_schema()) for name in part}
+    assert {path.rpartition(".")[2] for path in (*fields, *settings)} >= names - {*WARNINGS}
+    for path, one in (fields | settings).items():
+        assert one.about != path
+        assert one.details["type"]
+    for path, one in fields.items():
+        assert "." not in one.name or one.details["source"], path
+        assert "default" in one.details or "reset" not in one.details or one.name.endswith(".name"), path
+
+
+def named(part: Any) -> Iterator[Mapping[str, Any]]:
+    """Yield the properties of every mapping in a schema."""
+    inner = part.values() if isinstance(part, dict) else part if isinstance(part, list) else ()
+    if isinstance(part, dict) and part.get("type") != "string" and isinstance(part.get("properties"), dict):
+        yield {name.rpartition(".")[2]: one for name, one in part["properties"].items()}
+    for one in inner:
+        yield from named(one)
 
 
 def test_every_code_has_its_text_and_every_text_its_code(capsys: pytest.CaptureFixture[str]) -> None:
