@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from tests.conftest import ROOT
+from tests.journal.conftest import database, postgresql, server  # noqa: F401  # a journal needs a database
 from tests.render.test_wrapped import on_terminal
 from tests.transcripts import assert_transcripts, transcripts
 
@@ -28,7 +29,9 @@ def test_every_command_of_a_guide_prints_what_it_shows(
     first = FIRST_LINE.match(text)
     assert first, "it begins with its place, its workspace and its title"
     assert transcripts(text)
-    assert_transcripts(text, tmp_path if first[1] == "empty" else request.getfixturevalue("workspace"))
+    folder = tmp_path if first[1] == "empty" else request.getfixturevalue("workspace")
+    address = {"POSTGRESQL": request.getfixturevalue("postgresql")} if "$POSTGRESQL" in text else {}
+    assert_transcripts(text, folder, **address)
 
 
 @pytest.mark.parametrize("guide", GUIDES, ids=TOPICS)
@@ -57,6 +60,7 @@ def helped(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
         (["plan"], 0, r"\AUsage: reconciler plan \[OPTIONS\]"),
         (["seeds", "send"], 0, r"\AUsage: reconciler seeds send \[OPTIONS\] KEY"),
         (["acount"], 1, "no guide or command 'acount': write second-account"),
+        (["aply"], 1, "no guide or command 'aply': write apply"),
         (["seeds", "fly"], 1, "no guide or command 'seeds fly': "),
         (["second-account", "--search", "x"], 1, "leave out the topic"),
     ],

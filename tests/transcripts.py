@@ -58,13 +58,18 @@ def timeless(text: str) -> str:
     """
     text = re.sub(r"\d{4}-\d\d-\d\d \d\d:\d\d(:\d\d)?", "DATE", text)
     text = re.sub(r"on the tenant: (\d+) (Initial|Invited);", r"on the tenant: \1 STATUS;", text)
+    text = re.sub(r"\d{4}-\d\d-\d\dT[\d:.]+\+\d\d:\d\d", "DATE", text)
+    text = re.sub(r"\byou on [\w.-]+", "you on HOST", text)
+    text = re.sub(r"process \d+ on [\w.-]+", "process N on HOST", text)
+    text = re.sub(r"\d+ s ago", "N s ago", text)
     return re.sub(r"\(\d\d:\d\d UTC\)", "(TIME UTC)", text)
 
 
-def assert_transcripts(page: str, folder: Path) -> None:
+def assert_transcripts(page: str, folder: Path, **variables: str) -> None:
     """Run the commands of a page in one shell in `folder`, and compare what each prints with what is shown.
 
     A line that is only `…` stands for any lines. What goes to stderr counts, as it does on a terminal.
+    `variables` are set for all of them.
     """
     steps = transcripts(page)
     end = f"end() {{ local exit=$?; printf '{_END}'; return $exit; }}\n"
@@ -74,8 +79,10 @@ def assert_transcripts(page: str, folder: Path) -> None:
         "PATH": f"{Path(sys.executable).parent}:{ENVIRON['PATH']}",
         "HOME": str(folder),
         "LC_ALL": "C.UTF-8",
+        "LOGNAME": "you",
         "GIT_AUTHOR_DATE": "2026-01-01T09:00:00Z",
         "GIT_COMMITTER_DATE": "2026-01-01T09:00:00Z",
+        **variables,
     }
     ended = subprocess.run(
         ["bash", "-c", script],

@@ -8,7 +8,7 @@ from typing import Any
 
 import click
 
-from reconciler.cli import EPILOG
+from reconciler.cli import EPILOG, cli
 from reconciler.cli.completion import complete_resource, complete_topic
 from reconciler.cli.options import (
     all_targets_option,
@@ -203,12 +203,13 @@ def help_(topic: tuple[str, ...], search: str | None, **_: Any) -> Command:
         return lambda console, _: search_guides(search, console)
     if not topic:
         return lambda console, _: list_guides(console)
-    context = click.get_current_context().find_root()
+    context, usage = click.get_current_context().find_root(), ""
     for word in topic:
         group = context.command
         verb = group.get_command(context, word) if isinstance(group, click.Group) else None
         if verb is None:
-            return lambda console, _: show_guide(topic, "", click.echo_via_pager, console)
+            break
         context = verb.make_context(word, [], context, resilient_parsing=True)
-    usage = context.get_help()
-    return lambda console, _: show_guide(topic, usage, click.echo_via_pager, console)
+    else:
+        usage = context.get_help()
+    return lambda console, _: show_guide(topic, usage, [*cli.commands], click.echo_via_pager, console)

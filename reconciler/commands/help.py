@@ -39,20 +39,27 @@ def read_guides() -> dict[str, Guide]:
     return {topic: guide for _, topic, guide in sorted(found, key=lambda one: one[:2])}
 
 
-def show_guide(topic: Sequence[str], usage: str, page: Callable[[str], None], console: Console) -> Exit:
+def show_guide(
+    topic: Sequence[str],
+    usage: str,
+    commands: Sequence[str],
+    page: Callable[[str], None],
+    console: Console,
+) -> Exit:
     """Print the guide, or the help of the command, that is called so; `usage` is that help, if there is one.
 
     Where a terminal is too small for it, it is shown by `page`. Errors: `UsageError` for what is neither,
-    with the guides that are near it.
+    with the guides and `commands` that are near it.
     """
     guides, name = read_guides(), "-".join(topic)
+    known = [*guides, *commands]
     if name in guides:
         text = guides[name].text.rstrip()
         shown = guide_text(text, console.paint) if console.paint.width else text
     elif usage:
         text = shown = usage
     else:
-        near = [one for one in guides if name in one] or get_close_matches(name, guides, n=3, cutoff=0.5)
+        near = [one for one in known if name in one] or get_close_matches(name, known, n=3, cutoff=0.5)
         advice = (
             f"write {' or '.join(near)}"
             if near
