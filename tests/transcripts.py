@@ -61,6 +61,7 @@ def timeless(text: str) -> str:
     text = re.sub(r"\d{4}-\d\d-\d\dT[\d:.]+\+\d\d:\d\d", "DATE", text)
     text = re.sub(r"\byou on [\w.-]+", "you on HOST", text)
     text = re.sub(r"process \d+ on [\w.-]+", "process N on HOST", text)
+    text = re.sub(r"127\.0\.0\.1:\d+", "127.0.0.1:PORT", text)
     text = re.sub(r"\d+ s ago", "N s ago", text)
     return re.sub(r"\(\d\d:\d\d UTC\)", "(TIME UTC)", text)
 
