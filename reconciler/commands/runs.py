@@ -9,6 +9,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
+from urllib.parse import quote
 
 from msgspec import Struct, field
 
@@ -162,7 +163,11 @@ _BRANCH = (
     *("GITHUB_HEAD_REF", "CI_MERGE_REQUEST_SOURCE_BRANCH_NAME", "SYSTEM_PULLREQUEST_SOURCEBRANCH"),
     *("GITHUB_REF_NAME", "CI_COMMIT_REF_NAME", "BUILD_SOURCEBRANCH", "GIT_BRANCH"),
 )
-_PULL_REQUEST = ("CI_MERGE_REQUEST_IID", "SYSTEM_PULLREQUEST_PULLREQUESTNUMBER", "CHANGE_ID")
+# Azure Pipelines numbers pull requests of GitHub twice: people know the number, and its own have an id alone.
+_PULL_REQUEST = (
+    *("CI_MERGE_REQUEST_IID", "SYSTEM_PULLREQUEST_PULLREQUESTNUMBER", "SYSTEM_PULLREQUEST_PULLREQUESTID"),
+    "CHANGE_ID",
+)
 
 
 def who(environ: Mapping[str, str]) -> str:
@@ -186,6 +191,12 @@ def ci_run(environ: Mapping[str, str]) -> str:
         attempt = environ.get("GITHUB_RUN_ATTEMPT", "")
         again = f"/attempts/{attempt}" if attempt else ""
         return f"{server}/{repository}/actions/runs/{number}{again}"
+    parts = [
+        environ.get(name, "") for name in ("SYSTEM_COLLECTIONURI", "SYSTEM_TEAMPROJECT", "BUILD_BUILDID")
+    ]
+    if all(parts):  # of Azure Pipelines
+        server, project, number = parts
+        return f"{server.rstrip('/')}/{quote(project)}/_build/results?buildId={number}"
     return _first(environ, _WHERE)
 
 
@@ -203,7 +214,7 @@ def origin_of(environ: Mapping[str, str], folder: Path, at: float) -> Sequence[t
 
     What is not known is left out; commit and branch are of the checkout around `folder`, else of CI.
     """
-    branch = _first(environ, _BRANCH)
+    branch = _first(environ, _BRANCH).removeprefix("refs/heads/")
     if not branch:
         with suppress(UsageError), without_settings(find_repository(folder, environ)) as repository:
             branch = repository.git("symbolic-ref", "--short", "--quiet", "HEAD").text

@@ -62,7 +62,21 @@ GITHUB = {
     "GITHUB_REF": "refs/pull/12/merge",
     "GITHUB_HEAD_REF": "delay",
 }
-GITLAB = {"CI_JOB_URL": "https://gitlab.example/7", "CI_COMMIT_SHA": "c" * 40, "CI_MERGE_REQUEST_IID": "12"}
+GITLAB = {
+    "CI_JOB_URL": "https://gitlab.example/team/surveys/-/jobs/7",
+    "CI_COMMIT_SHA": "c" * 40,
+    "CI_COMMIT_REF_NAME": "delay",
+    "CI_MERGE_REQUEST_IID": "12",
+    "GITLAB_USER_LOGIN": "mia",
+}
+AZURE = {
+    "SYSTEM_COLLECTIONURI": "https://azure.example/team/",
+    "SYSTEM_TEAMPROJECT": "Our surveys",
+    "BUILD_BUILDID": "7",
+    "BUILD_SOURCEVERSION": "c" * 40,
+    "BUILD_REQUESTEDFOR": "Mia Smith",
+    "BUILD_SOURCEBRANCH": "refs/heads/delay",
+}
 
 
 @pytest.mark.parametrize(
@@ -70,7 +84,9 @@ GITLAB = {"CI_JOB_URL": "https://gitlab.example/7", "CI_COMMIT_SHA": "c" * 40, "
     [
         ({}, []),
         (GITHUB, ["commit cccc", "branch delay", "pull request 12", "team/surveys/actions/runs/7"]),
-        (GITLAB, ["commit cccc", "pull request 12", "CI run https://gitlab.example/7"]),
+        (GITLAB, ["commit cccc", "branch delay", "pull request 12", "CI run https://gitlab.example/team/s"]),
+        (AZURE, ["commit cccc", "branch delay", "CI run https://azure.example/team/Our%20surveys/_build/re"]),
+        ({"SYSTEM_PULLREQUEST_PULLREQUESTID": "12"}, ["pull request 12"]),
     ],
 )
 def test_a_report_says_of_what_and_when_it_is(world: World, environ: dict[str, str], said: list[str]) -> None:
