@@ -50,7 +50,7 @@ DOORS = {
     "flask": {"sandbox/"},
     "httpcore": {"http/connections.py"},
     "httpx": {"http/"},
-    "jinja2": {"render/html/__init__.py"},
+    "jinja2": {"render/html/__init__.py", "render/ci/__init__.py"},
     "psycopg": {"journal/postgresql.py"},
     "pydantic": {"config/", "checkmarket/model.py", "expoints/", "planfile/"},
     "ruamel": {"config/"},

@@ -158,10 +158,17 @@ def status(**options: Any) -> Command:
 
 
 @click.command(epilog=EPILOG)
+@click.option(
+    "--ci", is_flag=True, help="Check the files of a CI system in this checkout instead; asks no API."
+)
 @plain_options_with("Only this target; every target if left out.")
 @runs
-def doctor(**options: Any) -> Command:
+def doctor(ci: bool, **options: Any) -> Command:
     """Check credentials, hosts, APIs, clock, journal; say how to mend them. Writes nothing."""
+    if ci:
+        from reconciler.commands.ci import doctor_ci
+
+        return partial(doctor_ci, selection_of(options))
     from reconciler.commands.doctor import doctor
 
     return partial(doctor, selection_of(options))
@@ -175,11 +182,33 @@ def doctor(**options: Any) -> Command:
     metavar="URL",
     help="The address of a real account's API, or of a tenant's; repeatable.",
 )
+@click.option(
+    "--ci",
+    type=click.Choice(["github", "gitlab", "azure"]),
+    help="Write the files by which this CI system plans and applies a workspace that is there.",
+)
+@click.option(
+    "--source",
+    default="",
+    metavar="REPOSITORY[@COMMIT]",
+    help="With --ci, where it gets the tool: OWNER/REPOSITORY or an address; as installed if left out.",
+)
 @option("--non-interactive", is_flag=True, help="Ask nothing.")
 @output_options
 @runs
-def init(workspace: Path | None, target_url: tuple[str, ...], non_interactive: bool, **_: Any) -> Command:
-    """Write a workspace to begin with: a sandbox, an example, your account."""
+def init(
+    workspace: Path | None, target_url: tuple[str, ...], ci: str, source: str, non_interactive: bool, **_: Any
+) -> Command:
+    """Write a workspace to begin with: a sandbox, an example, your account; or the files of a CI system."""
+    if ci:
+        if target_url:
+            raise click.UsageError("--ci is for a workspace that is there: leave out --target-url")
+        from reconciler.commands.ci import init_ci
+        from reconciler.commands.workspace import Selection
+
+        return partial(init_ci, ci, source, Selection(workspace), may_ask=not non_interactive)
+    if source:
+        raise click.UsageError("--source goes with --ci")
     from reconciler.commands.init import init
 
     return partial(init, workspace, target_url, may_ask=not non_interactive)

@@ -58,7 +58,7 @@ def init(
         urls = [url for question in _QUESTIONS if (url := _answer(question, console))]
     accounts = accounts_at(urls)
     schema = {SCHEMA_FILE: f"{json_text(files_schema())}\n"}
-    written = _write(folder, {**schema, **first_files(accounts)})
+    written = write_new(folder, {**schema, **first_files(accounts)})
     ignored, advice = _ignore_state(folder)
     steps = [*_next_steps(folder, accounts, environment), *([advice] if advice else [])]
     files = [shown(path, environment.folder) for path in (*written, *ignored)]
@@ -102,12 +102,15 @@ def _answer(question: str, console: Console) -> str:
     return ""
 
 
-def _write(folder: Path, files: Mapping[str, str]) -> list[Path]:
-    """Write new files in this order; where one cannot be written, take the others back."""
+def write_new(folder: Path, files: Mapping[str, str]) -> list[Path]:
+    """Write new files in this order; where one cannot be written, take the others back.
+
+    Errors: `UsageError`, for one that is there already, too.
+    """
     written: list[Path] = []
     try:
-        folder.mkdir(parents=True, exist_ok=True)
         for name, text in files.items():
+            (folder / name).parent.mkdir(parents=True, exist_ok=True)
             with (folder / name).open("x", encoding="utf-8", newline="\n") as file:
                 written.append(folder / name)
                 file.write(text)

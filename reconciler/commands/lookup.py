@@ -61,10 +61,8 @@ def lookup(
         every = read(session, console)
     found = [thing for thing in every if all(_has(word, thing) for word in words)]
     if every and not found:
-        sought, names = visible(" ".join(words)), {thing.name or str(thing.id) for thing in every}
-        raise UsageError(
-            f"no {one} on {target.name} has {sought} in its name or as its id; {meant(sought, names)}"
-        )
+        sought, names = visible(" ".join(words)), [thing.name or str(thing.id) for thing in every]
+        raise UsageError(f"no {one} on {target.name} has {sought} in its name; {meant(sought, names)}")
     number = f"{len(every)} {one if len(every) == 1 else several}"
     summary = f"{f'{len(found)} of ' if words else ''}{number} on {target.name}; {use}."
     under = {"columns": "data:", "statuses": "fault_statuses:"}.get(what, "")

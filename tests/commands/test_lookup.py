@@ -130,7 +130,7 @@ def test_lines_stay_whole_on_a_narrow_terminal(world: SeedWorld) -> None:
 @pytest.mark.parametrize(
     ("what", "word", "target", "error", "words"),
     [
-        ("surveys", "satisfactoin", "sandbox", UsageError, "in its name or as its id; known: Campaign 2023"),
+        ("surveys", "satisfactoin", "sandbox", UsageError, "has satisfactoin in its name; known: Camp"),
         ("surveys", "Campaign2023", "sandbox", UsageError, "write Campaign 2023"),
         ("surveys", "", "mail", UsageError, "target mail has no checkmarket: section, and so no surveys"),
         ("lists", "", "mail", UsageError, "and so no contact lists; add one to reconciler.yaml"),
