@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 from tests.benchmarks import rows
-from tests.benchmarks.bench import Bench, Failed, Row, Scale, between_markers, served, table
+from tests.benchmarks.bench import TOP, Bench, Failed, Row, Scale, between_markers, served, table
 from tests.benchmarks.plot import plot
 
 BENCHMARKS: Mapping[str, Callable[[Bench], Iterator[Row]]] = {
@@ -50,8 +50,23 @@ def main(arguments: Sequence[str] | None = None) -> int:
     add("--repetitions", type=int, default=5, help="how often each process is run")
     add("--no-peers", action="store_true", help="leave out octoDNS and Terraform")
     add("--full", action="store_true", help="measure octoDNS with 10,000 objects too")
-    add("--write", type=Path, metavar="FILE", help="write the table between the markers of this file")
-    add("--plot", type=Path, metavar="FILE", help="draw how cost grows into this SVG; needs validate or plan")
+    page, drawing = TOP / ".github/BENCHMARKS.md", TOP / ".github/benchmarks.svg"
+    add(
+        "--write",
+        type=Path,
+        metavar="FILE",
+        nargs="?",
+        const=page,
+        help="write the table between the markers of this file, or of .github/BENCHMARKS.md",
+    )
+    add(
+        "--plot",
+        type=Path,
+        metavar="FILE",
+        nargs="?",
+        const=drawing,
+        help="draw how cost grows into this SVG, or .github/benchmarks.svg; needs validate or plan",
+    )
     add("--cache", type=Path, default=_CACHE, help="where the peers are installed, on a real disk")
     options = parser.parse_args(arguments)
     names = options.only or list(BENCHMARKS)

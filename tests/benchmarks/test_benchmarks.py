@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from tests.benchmarks.__main__ import BENCHMARKS, main
-from tests.benchmarks.bench import BEGIN, END
+from tests.benchmarks.bench import BEGIN, END, TOP, between_markers
 
 TINIEST = ("--objects", "10", "--repetitions", "1", "--no-peers")
 
@@ -46,3 +46,8 @@ def test_what_cannot_be_written_is_refused_before_anything_is_measured(
     with pytest.raises(SystemExit):
         main([*TINIEST, *arguments])
     assert words in capsys.readouterr().err
+
+
+def test_the_page_that_shows_them_has_a_place_for_the_table_and_the_plot() -> None:
+    page = TOP / ".github/BENCHMARKS.md"
+    assert between_markers(page, "").count("(benchmarks.svg)") == 1
