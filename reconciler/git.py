@@ -13,8 +13,6 @@ import os
 import posixpath
 import re
 import shutil
-import signal
-import sys
 import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
@@ -27,6 +25,7 @@ from msgspec.structs import replace
 
 from reconciler.errors import Refused, UsageError
 from reconciler.problems import Redacted
+from reconciler.system import end_now
 
 if TYPE_CHECKING:
     import subprocess
@@ -689,10 +688,4 @@ def _end(process: subprocess.Popen[bytes], late: threading.Event | None = None) 
     """End a command with everything that it has started; say so where it was too late."""
     if late is not None:
         late.set()
-    if sys.platform == "win32":
-        process.kill()
-        return
-    try:
-        os.killpg(process.pid, signal.SIGKILL)
-    except ProcessLookupError:
-        process.kill()
+    end_now(process.pid, group=True)

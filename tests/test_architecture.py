@@ -29,16 +29,16 @@ MAY_IMPORT = {
     "engine": "clock errors problems",
     "config": "access engine errors problems",
     "checkmarket": "access clock config engine errors http problems",
-    "journal": "access clock errors git private problems",
+    "journal": "access clock errors git problems system",
     "expoints": "access clock config engine errors http journal problems",
-    "private": "errors",
+    "system": "errors",
     "planfile": "config engine errors problems",
-    "git": "errors problems",
+    "git": "errors problems system",
     "render": "engine errors expoints journal problems",
     "sandbox": "",
-    "commands": "access checkmarket clock config engine errors expoints git http journal planfile private"
-    " problems render sandbox",
-    "cli": "commands engine errors render",
+    "commands": "access checkmarket clock config engine errors expoints git http journal planfile"
+    " problems render sandbox system",
+    "cli": "commands engine errors render system",
     "__main__": "cli",
 }
 
@@ -227,7 +227,7 @@ def imported_by(*arguments: str) -> set[str]:
 
 @pytest.mark.parametrize("option", ["--version", "--help"])
 def test_starting_imports_the_table_of_verbs_and_no_verb(option: str) -> None:
-    own = {"reconciler", "reconciler.cli", "reconciler.errors"}
+    own = {"reconciler", "reconciler.cli", "reconciler.errors", "reconciler.system"}
     modules = imported_by(option)
     assert not {"pydantic", "httpx", "deepdiff", "ruamel"} & modules
     assert {name for name in modules if name.startswith("reconciler")} == own

@@ -182,7 +182,7 @@ def test_the_sandbox_can_be_looked_into_and_started_over(workspace: Path) -> Non
     assert again.stdout.endswith("2 customers sent.\n")
 
 
-@pytest.mark.parametrize("encoding", ["ascii", "utf-16"])
+@pytest.mark.parametrize("encoding", ["ascii", "cp437", "cp1252", "utf-16"])
 def test_a_stream_that_is_not_utf_8_gets_plain_signs_and_a_program_utf_8(
     workspace: Path, encoding: str
 ) -> None:

@@ -19,6 +19,7 @@ import click
 
 from reconciler import __version__
 from reconciler.errors import MEANINGS, Exit
+from reconciler.system import plainly
 
 EPILOG = (
     f"Exit codes: {'; '.join(f'{exit:d} {meaning}' for exit, meaning in MEANINGS.items())}. "
@@ -53,7 +54,7 @@ def main(arguments: list[str] | None = None) -> int:
     os.environ["PYDANTIC_DISABLE_PLUGINS"] = "true"
     # httpx would import its own command line, where rich is installed with all of that: half of a start.
     sys.modules.setdefault("httpx._main", None)  # type: ignore[arg-type]  # which says: it is not there
-    codecs.register_error("plain", _plainly)
+    codecs.register_error("plain", plainly)
     for name in ("stdin", "stdout", "stderr"):
         stream = getattr(sys, name)
         if stream is None:  # closed by the caller: nothing comes, and what is written goes nowhere
@@ -79,19 +80,6 @@ def main(arguments: list[str] | None = None) -> int:
             # The process ends: to look through all of it once more would free nothing sooner.
             gc.freeze()
     return Exit.ERROR
-
-
-_SIGNS = ("->", "R", "v", "x", "...", "-", "*", ".", "-", "!=", '"', '"', "'")
-PLAIN_SIGNS = dict(zip("→↺✓✗…─•·–≠“”’", _SIGNS, strict=True))
-
-
-def _plainly(error: UnicodeError) -> tuple[str, int]:
-    """Return what stands for characters that the encoding of a stream lacks: signs of ours, or escapes."""
-    assert isinstance(error, UnicodeEncodeError)  # noqa: S101  # nothing is read with it
-    chars = error.object[error.start : error.end]
-    return "".join(
-        PLAIN_SIGNS.get(c) or c.encode("ascii", "backslashreplace").decode() for c in chars
-    ), error.end
 
 
 def _interrupt(*_: object) -> None:

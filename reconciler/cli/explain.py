@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from reconciler.cli import EPILOG, PLAIN_SIGNS
+from reconciler.cli import EPILOG
 from reconciler.cli.completion import complete_explained
 from reconciler.cli.options import output_options
 from reconciler.cli.running import Command, runs
+from reconciler.system import PLAIN_SIGNS
 
 if TYPE_CHECKING:
     from reconciler.commands.explain import Topic

@@ -44,7 +44,6 @@ from reconciler.http.messages import Secret
 from reconciler.journal.entries import Run, shown_accounts
 from reconciler.journal.holding import is_dead, this_process
 from reconciler.journal.journal import protection_of, shown_address
-from reconciler.private import private_database
 from reconciler.render.listing import (
     Check,
     Checks,
@@ -58,6 +57,7 @@ from reconciler.render.listing import (
 )
 from reconciler.render.values import counted, json_text
 from reconciler.sandbox import StateError, check_state
+from reconciler.system import private_database
 
 CLOCK_TOLERANCE = 60.0
 """Seconds by which two clocks may differ; a server tells whole seconds, and an answer takes a while."""

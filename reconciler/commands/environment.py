@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import re
 import signal
-import sys
 import threading
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
@@ -19,6 +18,7 @@ from msgspec.structs import replace
 from reconciler.access import Access
 from reconciler.clock import Clock, Pace, SleepCut, SystemClock
 from reconciler.errors import UsageError
+from reconciler.system import end_now
 
 if TYPE_CHECKING:
     from wsgiref.types import WSGIApplication
@@ -68,10 +68,7 @@ class CrashSwitch:
 
     def _reach(self, point: str) -> None:
         if point == self._point:
-            if sys.platform == "win32":  # which ends a process at once by this one
-                os.kill(os.getpid(), signal.SIGTERM)
-            else:
-                os.kill(os.getpid(), signal.SIGKILL)
+            end_now(os.getpid())
 
 
 class Environment(Struct, frozen=True):

@@ -29,8 +29,8 @@ from reconciler.errors import Refused, UsageError
 from reconciler.expoints.seed import Seed
 from reconciler.git import place_of, with_index
 from reconciler.journal.entries import ACCOUNT_SEPARATOR
-from reconciler.private import BESIDE, private_database, private_folder
 from reconciler.problems import Place
+from reconciler.system import BESIDE, private_database, private_folder
 
 if TYPE_CHECKING:
     from wsgiref.types import WSGIApplication

@@ -6,11 +6,10 @@ import os
 import platform
 import re
 import secrets
-import subprocess
-import sys
 from pathlib import Path
 
 from reconciler.journal.entries import Process, Run
+from reconciler.system import GONE, UTC, answer, started
 
 SILENCE = 3600.0
 """Seconds without a word after which a holder counts as dead that cannot be looked at from here.
@@ -21,10 +20,6 @@ that took over.
 """
 
 _ATTEMPT = re.compile(r"(.+/actions/runs/[0-9]{1,20})/attempts/([0-9]{1,9})")
-
-_UTC = "UTC"  # how a start begins that `ps` told: in one time zone and one language, whatever a shell has set
-
-_GONE = ""  # what `started` returns for a process that is not there, or has ended and was not buried yet
 
 
 def this_process() -> Process:
@@ -54,50 +49,13 @@ def is_dead(run: Run, observer: Process, now: float, ci_run: str = "") -> bool:
     holder = run.start.process
     if holder.machine == observer.machine and holder.started:
         began = started(holder.pid)
-        if began in (None, _GONE):
+        if began in (None, GONE):
             return began is not None
         # Versions before this one wrote a local time, which cannot be compared: it may be the same moment.
-        return began.startswith(_UTC) == holder.started.startswith(_UTC) and began != holder.started
+        return began.startswith(UTC) == holder.started.startswith(UTC) and began != holder.started
     # GitHub begins an attempt only when every job of the one before has ended (GitHub's documentation
     # "Re-running workflows and jobs").
     later, earlier = _ATTEMPT.fullmatch(ci_run), _ATTEMPT.fullmatch(run.start.ci_run)
     if later and earlier and later[1] == earlier[1] and int(later[2]) > int(earlier[2]):
         return True
     return now - run.latest > SILENCE
-
-
-def started(pid: int) -> str | None:
-    """Return when a process of this machine began, in a form that does not change.
-
-    `_GONE` for one that is not there or can do nothing further, `None` where that is unknown.
-    """
-    if sys.platform == "win32":  # to ask by a signal would interrupt it there
-        return None
-    try:
-        os.kill(pid, 0)  # signal 0 only asks
-    except (ProcessLookupError, OverflowError):
-        return _GONE
-    except PermissionError:
-        pass  # it belongs to another user
-    if not Path("/proc/self/stat").exists():
-        told = answer("/bin/ps", "-o", "lstart=", "-p", str(pid)).split()
-        return " ".join((_UTC, *told)) if told else None
-    try:
-        # After the name in parentheses, which may hold anything, the first of the rest is the state, and the
-        # 20th the start (proc(5)).
-        rest = Path(f"/proc/{pid}/stat").read_text("utf-8", "replace").rpartition(")")[2].split()
-    except OSError:
-        return None  # it ended just now, or /proc hides the processes of others (hidepid)
-    return _GONE if rest[0] in "ZX" else rest[19]
-
-
-def answer(*command: str) -> str:
-    """Return what a program of the system says, in English and in UTC; nothing where it fails."""
-    environment = {"LC_ALL": "C", "TZ": "UTC"}
-    try:
-        ended = subprocess.run(  # noqa: S603
-            command, capture_output=True, env=environment, stdin=subprocess.DEVNULL, check=False
-        )
-    except OSError:
-        return ""
-    return ended.stdout.decode("ascii", "replace").strip() if ended.returncode == 0 else ""

@@ -16,7 +16,7 @@ from pathlib import Path
 from reconciler.errors import ReconcilerError, Refused, UsageError
 from reconciler.journal.database import DAMAGED, NOTHING_SENT, DatabaseLog, damaged
 from reconciler.journal.entries import other_format
-from reconciler.private import private_database, sync_folder
+from reconciler.system import private_database, sync_folder
 
 APPLICATION_ID = 0x7265636A  # marks a file as ours, in its header: "recj"
 

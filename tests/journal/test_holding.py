@@ -13,8 +13,9 @@ from msgspec.structs import replace
 
 from reconciler.errors import Held
 from reconciler.journal.entries import Process, Run, RunEnded, RunStart
-from reconciler.journal.holding import SILENCE, answer, is_dead, started, this_process
+from reconciler.journal.holding import SILENCE, is_dead, this_process
 from reconciler.journal.rules import JournalState, begin_run
+from reconciler.system import answer, started
 
 from .runs import run_start
 

@@ -1,23 +1,33 @@
-"""Files and folders that are this user's alone: a journal, and what a sandbox remembers.
+"""All that differs between Linux, macOS and Windows: private files, processes, what a console can show.
 
-What they hold is believed, so nothing is taken for one of them that a repository, an archive or another user
-of this machine can have put in its place. No link is followed.
+A journal, and what a sandbox remembers, is this user's alone. What such files hold is believed, so nothing is
+taken for one of them that a repository, an archive or another user of this machine can have put in its place.
+No link is followed. Windows has neither owners nor modes of this kind: a folder there is its user's by the
+rights that it inherits.
+
+`windows` is there for tests: it takes the way of Windows on any system. Line ends of Windows and suffixes in
+another case need no way of their own: files are read so on every system, for a repository is shared.
 """
 
 from __future__ import annotations
 
 import errno
 import os
+import signal
 import stat
 import sys
 from pathlib import Path
 
 from reconciler.errors import Refused
 
+GONE = ""  # what `started` returns for a process that is not there, or has ended and was not buried yet
+UTC = "UTC"  # how a start begins that `ps` told: in one time zone and one language, whatever a shell has set
+_SIGNS = ("->", "R", "v", "x", "...", "-", "*", ".", "-", "!=", '"', '"', "'")
+PLAIN_SIGNS = dict(zip("→↺✓✗…─•·–≠“”’", _SIGNS, strict=True))
 BESIDE = ("-journal", "-wal", "-shm")  # what SQLite adds to a database's name for the files beside it
 
 
-def private_folder(path: Path, *, make: bool) -> bool:
+def private_folder(path: Path, *, make: bool, windows: bool = False) -> bool:
     """Check that a folder is this user's alone, and tell whether it is there.
 
     With `make` a missing folder is made, in a parent that exists, and one that others could look into is
@@ -30,8 +40,8 @@ def private_folder(path: Path, *, make: bool) -> bool:
         except FileExistsError:
             pass
         else:
-            sync_folder(path.parent)
-    if sys.platform == "win32":  # it has neither owners nor modes of this kind
+            sync_folder(path.parent, windows=windows)
+    if sys.platform == "win32" or windows:
         return path.is_dir()
     try:
         opened = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)
@@ -58,7 +68,7 @@ def private_folder(path: Path, *, make: bool) -> bool:
     return True
 
 
-def private_database(path: Path) -> tuple[int, int] | None:
+def private_database(path: Path, *, windows: bool = False) -> tuple[int, int] | None:
     """Check that a file of SQLite is this user's alone, and those that SQLite would read beside it.
 
     Returns what tells it from every other file, `None` where there is none. It is only looked at: to open and
@@ -77,7 +87,7 @@ def private_database(path: Path) -> tuple[int, int] | None:
         identity = facts.st_dev, facts.st_ino
         if not stat.S_ISREG(facts.st_mode):
             raise Refused(_is_something_else(file, facts, "file"))
-        if sys.platform == "win32":
+        if sys.platform == "win32" or windows:
             continue
         _check_owner(file, facts)
         if facts.st_nlink > 1:
@@ -94,15 +104,79 @@ def private_database(path: Path) -> tuple[int, int] | None:
     return identity
 
 
-def sync_folder(folder: Path) -> None:
+def sync_folder(folder: Path, *, windows: bool = False) -> None:
     """Return once a power cut can no longer take away what was made in the folder."""
-    if sys.platform == "win32":  # a folder cannot be opened there, and its entries are journaled
+    if sys.platform == "win32" or windows:  # a folder cannot be opened there, and its entries are journaled
         return
     opened = os.open(folder, os.O_RDONLY)
     try:
         os.fsync(opened)
     finally:
         os.close(opened)
+
+
+def end_now(pid: int, *, group: bool = False, windows: bool = False) -> None:
+    """End a process, or the group that it leads, at once; it cannot catch that. None is no error."""
+    try:
+        if sys.platform == "win32" or windows:
+            os.kill(pid, signal.SIGTERM)  # by which Windows ends a process at once; there are no groups
+        elif group:
+            os.killpg(pid, signal.SIGKILL)
+        else:
+            os.kill(pid, signal.SIGKILL)
+    except ProcessLookupError:
+        pass
+
+
+def started(pid: int, *, windows: bool = False) -> str | None:
+    """Return when a process of this machine began, in a form that does not change.
+
+    `GONE` for one that is not there or can do nothing further, `None` where that is unknown.
+    """
+    if sys.platform == "win32" or windows:  # to ask by a signal would interrupt it there
+        return None
+    try:
+        os.kill(pid, 0)  # signal 0 only asks
+    except (ProcessLookupError, OverflowError):
+        return GONE
+    except PermissionError:
+        pass  # it belongs to another user
+    if not Path("/proc/self/stat").exists():
+        told = answer("/bin/ps", "-o", "lstart=", "-p", str(pid)).split()
+        return " ".join((UTC, *told)) if told else None
+    try:
+        # After the name in parentheses, which may hold anything, the first of the rest is the state, and the
+        # 20th the start (proc(5)).
+        rest = Path(f"/proc/{pid}/stat").read_text("utf-8", "replace").rpartition(")")[2].split()
+    except OSError:
+        return None  # it ended just now, or /proc hides the processes of others (hidepid)
+    return GONE if rest[0] in "ZX" else rest[19]
+
+
+def answer(*command: str) -> str:
+    """Return what a program of the system says, in English and in UTC; nothing where it fails."""
+    import subprocess  # here, for most commands ask none
+
+    environment = {"LC_ALL": "C", "TZ": "UTC"}
+    try:
+        ended = subprocess.run(  # noqa: S603
+            command, capture_output=True, env=environment, stdin=subprocess.DEVNULL, check=False
+        )
+    except OSError:
+        return ""
+    return ended.stdout.decode("ascii", "replace").strip() if ended.returncode == 0 else ""
+
+
+def plainly(error: UnicodeError) -> tuple[str, int]:
+    """Return what stands for characters that the encoding of a stream lacks: signs of ours, or escapes.
+
+    For `codecs.register_error`: a console of Windows may know the characters of one part of the world only.
+    """
+    assert isinstance(error, UnicodeEncodeError)  # noqa: S101  # nothing is read with it
+    chars = error.object[error.start : error.end]
+    return "".join(
+        PLAIN_SIGNS.get(c) or c.encode("ascii", "backslashreplace").decode() for c in chars
+    ), error.end
 
 
 def _check_owner(path: Path, facts: os.stat_result) -> None:
