@@ -143,16 +143,16 @@ class Console(Struct, eq=False):
         self._log(level, "library", f"{name}: {harmless(message)}", {"logger": name, "message": message})
 
     def command(self, line: str) -> None:
-        """Write a command to the runner of a CI; unlike a line of the log it begins with two colons."""
-        self._write(line)
+        """Write a command to the runner of a CI: a line that is left whole, and begins with two colons."""
+        self._write(line, is_command=True)
 
     def _log(self, level: Level, event: str, text: str, fields: Mapping[str, Any]) -> None:
         self._write(log_line(self.clock.now(), level, event, fields) if self.logs_json else text)
 
-    def _write(self, text: str) -> None:
+    def _write(self, text: str, *, is_command: bool = False) -> None:
         with self.lock:  # a line of one thread ends before that of another begins
             try:
-                is_read = self.stderr.isatty() and not self.logs_json
+                is_read = self.stderr.isatty() and not self.logs_json and not is_command
                 self.stderr.write(f"{wrapped(text, self.paint.width if is_read else 0)}\n")
                 self.stderr.flush()
             except OSError:  # it ends nothing

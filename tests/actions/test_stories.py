@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import io
 import re
+import zipfile
 from pathlib import Path
 
 import pytest
@@ -34,17 +36,16 @@ def said_of_secrets(scene: Scene) -> list[str]:
 def test_a_change_goes_from_a_pull_request_to_a_clean_drift_run(journaled: Scene, how: str) -> None:
     number = journaled.forge.pull("shorter", declared("c1", 3), declared("c1", 2))
     plan = only(journaled.plan(number))
-    assert (plan.name, plan.conclusion, plan.environment) == ("plan / plan (live)", "success", "live-plan")
+    assert (plan.name, plan.conclusion) == ("plan / plan (live)", "success")
     (comment,) = journaled.hub.comments
     assert comment["body"].startswith(MARKER)
     assert "9 → 2" in comment["body"]
     assert journaled.hub.pulls[number]["head"]["sha"] in comment["body"]
     apply = only(journaled.apply(journaled.forge.merged(how, number)))
-    assert (apply.name, apply.conclusion, apply.environment) == ("apply / apply (live)", "success", "live")
+    assert (apply.name, apply.conclusion) == ("apply / apply (live)", "success")
     assert "Pull request #1" in apply.summary
     assert (journaled.live(1), journaled.writes) == (2, 1)
-    drift = only(journaled.drift())
-    assert (drift.conclusion, drift.environment) == ("success", "live-plan")
+    assert only(journaled.drift()).conclusion == "success"
     assert journaled.hub.issues == []
     assert said_of_secrets(journaled) == []
     assert "journal" in journaled.forge.work.git("ls-remote", "--heads", "origin")
@@ -166,9 +167,8 @@ class TestForks:
         number = scene.forge.pull("theirs", declared("c1", 2), fork="mallory/surveys")
         run = scene.plan(number)
         job = only(run)
-        assert (job.name, job.conclusion, job.environment) == ("plan / validate", "success", "")
+        assert (job.name, job.conclusion) == ("plan / validate", "success")
         assert "no secret is at hand" in job.summary
-        assert job.permissions == {"contents": "read"}
         assert scene.hub.comments == []
         assert not scene.state.requests()
         job = only(scene.apply(scene.forge.merged("squash", number)))
@@ -179,6 +179,26 @@ class TestForks:
         number = scene.forge.pull("bump", {"x": "1"})
         scene.hub.pulls[number]["user"] = {"login": "dependabot[bot]", "type": "Bot"}
         assert scene.plan(number).done == ["plan / validate"]
+
+
+def test_in_a_merge_queue_the_files_are_checked(scene: Scene) -> None:
+    run = scene.run(PLAN, scene.forge.event("merge_group"))
+    assert run.done == ["plan / validate"]
+    assert run.jobs["plan / checked"].conclusion == "success"
+
+
+def test_a_plan_that_was_tampered_with_carries_out_nothing(scene: Scene) -> None:
+    number = scene.reviewed("shorter", declared("c1", 2))
+    (artifact,) = scene.hub.artifacts
+    with zipfile.ZipFile(io.BytesIO(artifact["archive"])) as packed:
+        plan = packed.read("plan.json")
+    forged = re.sub(rb'"after": *2\b', b'"after": 7', plan)
+    assert forged != plan
+    scene.hub.add_artifact(artifact["run"], artifact["name"], {"plan.json": forged})
+    job = only(scene.apply(scene.forge.merged("squash", number)))
+    assert (job.code, scene.live(1), scene.writes) == (3, 9, 0)
+    assert "was changed after it was made" in job.log
+    assert "nothing was carried out, for a plan was refused" in job.summary
 
 
 class TestComments:
@@ -254,7 +274,7 @@ def test_a_target_that_is_called_like_a_command_is_no_target(hub: Hub, tmp_path:
     with staged(hub, tmp_path, target=HOSTILE) as scene:
         number = scene.forge.pull("shorter", declared("c1", 2, HOSTILE))
         job = only(scene.plan(number))
-        assert (job.code, job.environment) == (1, f"{HOSTILE}-plan")
+        assert job.code == 1
         assert "invalid-name" in hub.comments[0]["body"]
         assert only(scene.drift()).code == 1
         assert commands(scene) == {"error file=configs/reconciler.yaml,line=3,col=3,title=invalid-name"}

@@ -1,31 +1,34 @@
-"""A runner for tests: reads the workflow files themselves and runs their steps, unmodified, in bash.
+"""A runner for tests: nektos/act runs the workflow files themselves, on this machine.
 
-It stands in for what GitHub does around them: events, permissions, environments and their secrets, matrices,
-outputs; and for the four actions that are not of this repository. As GitHub's documentation "Workflow syntax
-for GitHub Actions" and "Reusing workflow configurations" have it; whatever is not known here is an error.
+They are as they stand, but for `uses: $/…` and `queue:`, which act does not know. In `local` lie the actions
+of others, and a bash without a terminal, as on GitHub. What act leaves out is done here: which token and
+secrets an event gets, a caller that gives too little, and the artifacts of a run.
 """
 
 from __future__ import annotations
 
 import json
-import os
 import re
+import shutil
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from ruamel.yaml import YAML
 
-from tests.actions.expressions import as_text, holds, interpolated
 from tests.actions.hub import REPOSITORY, Hub
 
 TOP = Path(__file__).parents[2]
-OWN = "example/reconciler/"
-"""What the callers of the documentation call this repository."""
-NO_TOKEN = "file:///needs/a/token"
+LOCAL = Path(__file__).with_name("local")
+ACT = Path(sys.executable).with_name("act")
+PATH = "/usr/local/bin:/usr/bin:/bin"
+OWN = "example/reconciler"
+"""What the callers of the documentation call this repository, at `COMMIT`."""
+OTHERS = re.compile(r"uses: (actions/([a-z-]+)@[0-9a-f]{40}) ")
+ENVIRONMENT = "${{ format(inputs.environment, matrix.target) }}"
 
 
 def read_yaml(text: str) -> Any:
@@ -48,25 +51,27 @@ class Event:
     """The commit that the run is shown at: of a pull request its head, else the same."""
     head_repository: str = REPOSITORY
 
+    @property
+    def is_trusted(self) -> bool:
+        """Whether GitHub lets its run have secrets, and a token that may write."""
+        user = self.payload.get("pull_request", {}).get("user", {})
+        return self.head_repository == REPOSITORY and user.get("login") != "dependabot[bot]"
+
 
 @dataclass
 class Job:
-    """A job that has run, or was left out. `code` is that of the step that failed."""
+    """A job that has run. `code` is that of the step that failed."""
 
     name: str
-    conclusion: str = "success"
+    conclusion: str = ""
     code: int = 0
     log: str = ""
     summary: str = ""
-    environment: str = ""
-    permissions: Mapping[str, str] = field(default_factory=dict)
-    outputs: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
-    uses: list[str] = field(default_factory=list)
 
 
 @dataclass
 class Run:
-    """A run of a workflow, with every job by its name."""
+    """A run of a workflow, with the jobs that were not left out by their names."""
 
     number: int
     attempt: int
@@ -79,9 +84,8 @@ class Run:
 
     @property
     def done(self) -> list[str]:
-        """The names of the jobs that were not left out, but for the one that sums up."""
-        done = [job.name for job in self.jobs.values() if job.conclusion != "skipped"]
-        return [name for name in done if not name.endswith("/ checked")]
+        """The names of the jobs, but for the one that sums up."""
+        return [name for name in self.jobs if not name.endswith("/ checked")]
 
 
 @dataclass
@@ -110,6 +114,15 @@ class Runner:
         caller = read_yaml(self.callers[path])
         if event.name not in caller["on"]:
             raise StartupFailure(f"{path} does not run on {event.name}")
+        (calling,) = caller["jobs"].values()
+        file = calling["uses"].removeprefix(f"{OWN}/").removesuffix("@COMMIT")
+        called = read_yaml((TOP / file).read_text("utf-8"))
+        assert set(calling["with"]) <= set(called["on"]["workflow_call"]["inputs"])
+        permissions = _permissions(called, calling["permissions"])
+        if not event.is_trusted:
+            permissions = dict.fromkeys(permissions, "read")
+        token = self.hub.token(**{name.replace("-", "_"): level for name, level in permissions.items()})
+        secrets = {"GITHUB_TOKEN": token, **(self._secrets(called, calling) if event.is_trusted else {})}
         if again is not None:
             stored = next(run for run in self.hub.runs if run["id"] == again.number)
         else:
@@ -122,280 +135,131 @@ class Runner:
                 conclusion=None,
             )
         run = Run(stored["id"], again.attempt + 1 if again else 1, event)
-        github = self._github(event, run, path)
-        for name, job in caller["jobs"].items():
-            called = _called(job["uses"])
-            # What the caller gives; nothing where it does not say, which depends on settings.
-            granted = job.get("permissions", caller.get("permissions"))
-            given = {"github": github, "inputs": event.payload.get("inputs", {}), "vars": self.variables}
-            inputs = _inputs(called, interpolated_all(job.get("with", {}), given))
-            shared = {"github": github, "inputs": inputs, "vars": self.variables}
-            for one in self._jobs(name, called, job, granted, shared, {**self.environ, **(environ or {})}):
-                run.jobs[one.name] = one
+        self.count += 1
+        folder = self.folder / f"run-{self.count}"
+        self._lay(folder, path)
+        machine = {
+            "STAND_IN_MAY_PUSH": "yes" if permissions.get("contents") == "write" else "no",
+            **self.environ,
+            **(environ or {}),
+        }
+        self._act(folder, path, run, secrets, machine)
+        for artifact in (folder / "artifacts").glob("*"):
+            files = {file.name: file.read_bytes() for file in artifact.iterdir()}
+            if files:
+                self.hub.add_artifact(run.number, artifact.name, files)
         stored |= {"status": "completed", "conclusion": run.conclusion}
         return run
 
-    def _github(self, event: Event, run: Run, path: str) -> dict[str, Any]:
-        return {
-            "event": event.payload,
-            "event_name": event.name,
-            "repository": REPOSITORY,
-            "ref": event.ref,
-            "ref_name": re.sub(r"refs/(heads|pull)/", "", event.ref),
-            "sha": event.commit,
-            "run_id": str(run.number),
-            "run_attempt": str(run.attempt),
-            "api_url": self.hub.api,
-            "server_url": "https://github.example",
-            "workflow_ref": f"{REPOSITORY}/{path}@{event.ref}",
-            "actor": "octocat",
+    def _secrets(self, called: Mapping[str, Any], calling: Mapping[str, Any]) -> Mapping[str, str]:
+        """Return the secrets that a caller passes on, of the environment that its one target has."""
+        (job,) = (job for job in called["jobs"].values() if "strategy" in job)
+        assert job["environment"] == ENVIRONMENT
+        (target,) = json.loads(calling["with"]["targets"])
+        inputs = called["on"]["workflow_call"]["inputs"]
+        environment = calling["with"].get("environment", inputs["environment"]["default"]).format(target)
+        return self.secrets.get(environment, {}) if calling["secrets"] == "inherit" else {}
+
+    def _lay(self, folder: Path, path: str) -> None:
+        """Lay the caller, and this repository with references to itself that act knows."""
+        caller = folder / "caller" / path
+        caller.parent.mkdir(parents=True)
+        caller.write_text(self.callers[path], "utf-8")
+        for name in ("home", "logs"):
+            (folder / name).mkdir()
+        installed = () if self.program else ("reconciler", "pyproject.toml", "README.md", "LICENSE")
+        for name in (".github", *installed):
+            source, place = TOP / name, folder / "own" / name
+            shutil.copytree(source, place) if source.is_dir() else shutil.copy(source, place)
+        for file in (folder / "own/.github").rglob("*.yml"):
+            text = file.read_text("utf-8")
+            text = re.sub(r"uses: \$/(\S+)", rf"uses: {OWN}/\1@COMMIT", text)
+            file.write_text(re.sub(r"^ +queue: .*\n", "", text, flags=re.MULTILINE), "utf-8")
+
+    def _act(
+        self, folder: Path, path: str, run: Run, secrets: Mapping[str, str], machine: Mapping[str, str]
+    ) -> None:
+        event = folder / "event.json"
+        pull = run.event.payload.get("pull_request", {})
+        event.write_text(json.dumps({**run.event.payload, "number": pull.get("number")}), "utf-8")
+        workflows = "".join(file.read_text("utf-8") for file in TOP.glob(".github/workflows/*.yml"))
+        local = {f"{OWN}@COMMIT": folder / "own"}
+        local |= {uses: LOCAL / name for uses, name in OTHERS.findall(workflows)}
+        github = {
+            "SHA_REF": run.event.commit,  # so act calls it
+            "GITHUB_REF": run.event.ref,
+            "GITHUB_REPOSITORY": REPOSITORY,
+            "GITHUB_RUN_ID": run.number,
+            "GITHUB_RUN_ATTEMPT": run.attempt,
+            "GITHUB_API_URL": self.hub.api,
+            "GITHUB_SERVER_URL": "https://github.example",
         }
-
-    def _jobs(
-        self,
-        caller: str,
-        called: Mapping[str, Any],
-        calling: Mapping[str, Any],
-        granted: Mapping[str, str] | None,
-        shared: Mapping[str, Any],
-        environ: Mapping[str, str],
-    ) -> Iterator[Job]:
-        results: dict[str, list[str]] = {}
-        for name, job in called["jobs"].items():
-            permissions = _permissions(called, job, granted)
-            combinations: Sequence[Mapping[str, Any]] = [{}]
-            needs = {one: {"result": _worst(results[one])} for one in job.get("needs", [])}
-            status = "success" if all(one["result"] == "success" for one in needs.values()) else "failure"
-            is_on = holds(job.get("if"), {**shared, "needs": needs}, status)
-            if is_on and "strategy" in job:
-                ((axis, values),) = job["strategy"]["matrix"].items()
-                combinations = [{axis: value} for value in interpolated(values, shared)]
-            for matrix in combinations:
-                contexts = {**shared, "matrix": matrix, "job": {}, "needs": needs, "env": {}}
-                title = as_text(interpolated(job.get("name", name), contexts)) if is_on else name
-                made = Job(f"{caller} / {title}", permissions=permissions)
-                if is_on:
-                    self.count += 1
-                    machine = Machine(self, made, contexts, environ, self.folder / f"job-{self.count}")
-                    machine.run(job, calling.get("secrets"), called["on"]["workflow_call"].get("secrets", {}))
-                else:
-                    made.conclusion = "skipped"
-                results.setdefault(name, []).append(made.conclusion)
-                yield made
-
-
-def _worst(results: Sequence[str]) -> str:
-    return next((one for one in ("failure", "cancelled", "success") if one in results), "skipped")
-
-
-def interpolated_all(values: Mapping[str, Any], contexts: Mapping[str, Any], status: str = "success") -> Any:
-    return {name: interpolated(value, contexts, status) for name, value in values.items()}
-
-
-def _called(uses: str) -> Any:
-    path, _, commit = uses.partition("@")
-    if not path.startswith(OWN) or not commit:
-        raise StartupFailure(f"{uses} is no workflow of {OWN} at a commit")
-    return read_yaml((TOP / path.removeprefix(OWN)).read_text("utf-8"))
-
-
-def _permissions(
-    called: Mapping[str, Any], job: Mapping[str, Any], granted: Mapping[str, str] | None
-) -> Mapping[str, str]:
-    """Return what a job of a called workflow has: no more than the caller gives, or GitHub does not begin."""
-    assert granted is not None, "a caller says what it gives"
-    wanted = job.get("permissions", called.get("permissions"))
-    if wanted is None:
-        return granted
-    for name, level in wanted.items():
-        if granted.get(name) not in (level, "write"):
-            raise StartupFailure(f"{name}: {level} is requested, and {granted.get(name, 'none')} is allowed")
-    return dict(wanted)
-
-
-def _inputs(called: Mapping[str, Any], given: Mapping[str, Any]) -> dict[str, Any]:
-    assert set(called["on"]) == {"workflow_call"}
-    declared = called["on"]["workflow_call"]["inputs"]
-    if set(given) - set(declared):
-        raise StartupFailure(f"there is no input {set(given) - set(declared)}")
-    values = {}
-    for name, about in declared.items():
-        if name not in given and about.get("required"):
-            raise StartupFailure(f"input {name} is required")
-        values[name] = given.get(name, about.get("default"))
-        kind = {"string": str, "boolean": bool}[about["type"]]
-        if not isinstance(values[name], kind):
-            raise StartupFailure(f"input {name} is no {about['type']}")
-    return values
-
-
-@dataclass
-class Machine:
-    """A fresh machine for one job."""
-
-    runner: Runner
-    job: Job
-    contexts: dict[str, Any]
-    environ: Mapping[str, str]
-    folder: Path
-    status: str = "success"
-    token: str = ""
-    path: str = "/usr/local/bin:/usr/bin:/bin"
-
-    def run(self, job: Mapping[str, Any], passed: Any, declared: Mapping[str, Any]) -> None:
-        """Run the steps of a job; `passed` are the secrets that its caller passes on."""
-        hub, temporary = self.runner.hub, self.folder / "temp"
-        self.job.environment = as_text(interpolated(job.get("environment"), self.contexts))
-        secrets = self._secrets(passed, declared)
-        self.token = hub.token(**{n.replace("-", "_"): v for n, v in self.job.permissions.items()})
-        for folder in (self.workspace, temporary, self.folder / "home"):
-            folder.mkdir(parents=True)
-        self._lay_program(temporary)
-        self.contexts["github"] = {**self.contexts["github"], "token": self.token}
-        steps: dict[str, Any] = {}
-        self.contexts |= {"secrets": secrets, "runner": {"temp": str(temporary)}, "steps": steps}
-        self._steps(job["steps"], self.contexts, {})
-        self.job.outputs = {name: step["outputs"] for name, step in steps.items()}
-        self.job.conclusion = self.status
-
-    @property
-    def workspace(self) -> Path:
-        return self.folder / "work"
-
-    def _secrets(self, passed: Any, declared: Mapping[str, Any]) -> Mapping[str, str]:
-        own = self.runner.secrets.get("", {}) if passed == "inherit" else {}
-        # A called workflow sees secrets of its environment only where the caller passes secrets on.
-        of_environment = self.runner.secrets.get(self.job.environment, {}) if passed == "inherit" else {}
-        return {name: value for name, value in {**own, **of_environment}.items() if name in declared}
-
-    def _lay_program(self, temporary: Path) -> None:
-        if self.runner.program is not None:
-            place = temporary / "reconciler" / "bin" / "reconciler"
-            place.parent.mkdir(parents=True)
-            place.symlink_to(self.runner.program)
-
-    def _steps(self, steps: Sequence[Any], contexts: dict[str, Any], outer: Mapping[str, str]) -> None:
-        for step in steps:
-            if not holds(step.get("if"), contexts, self.status):
-                continue
-            environ = {**outer, **interpolated_all(step.get("env", {}), contexts, self.status)}
-            texts = {name: as_text(value) for name, value in environ.items()}
-            if "uses" in step:
-                self.job.uses.append(step["uses"])
-                given = interpolated_all(step.get("with", {}), contexts, self.status)
-                outputs = self._action(step["uses"], given, texts, contexts)
-            else:
-                assert "shell" in step, "steps of this repository name their shell"
-                outputs = self._bash(interpolated(step["run"], contexts), texts, contexts)
-            if "id" in step:
-                contexts["steps"][step["id"]] = {"outputs": outputs}
-
-    def _bash(
-        self, script: str, environ: Mapping[str, str], contexts: Mapping[str, Any]
-    ) -> Mapping[str, str]:
-        file, output, summary = (self.folder / name for name in ("script.sh", "output", "summary"))
-        file.write_text(script, "utf-8")
-        output.write_text("")
-        summary.touch()
-        summary.write_text("")
+        options: list[tuple[str, Mapping[str, Any]]] = [
+            ("--local-repository", local),
+            ("--env", github),
+            ("--secret", secrets),
+            ("--var", self.variables),
+        ]
         ended = subprocess.run(
-            ["bash", "--noprofile", "--norc", "-eo", "pipefail", str(file)],
-            cwd=self.workspace,
-            env={**self._variables(contexts), **environ},
+            [
+                *(ACT, run.event.name, "--json", "--insecure-secrets", "--actor", "octocat"),
+                *("--platform", "ubuntu-24.04=-self-hosted", "--no-skip-checkout", "--action-offline-mode"),
+                *("--no-cache-server", "--action-cache-path", folder / "machine"),
+                *("--directory", folder / "caller", "--workflows", path, "--eventpath", event),
+                *(part for name, values in options for n, v in values.items() for part in (name, f"{n}={v}")),
+            ],
+            cwd=folder / "caller",
+            env={
+                "PATH": f"{LOCAL / 'bin'}:{PATH}",
+                "HOME": str(folder / "home"),
+                "LANG": "C.UTF-8",
+                "INPUT_PAUSE": "0",
+                "STAND_IN_ORIGIN": f"file://{self.bare}",
+                "STAND_IN_BASH": str(shutil.which("bash", path=PATH)),
+                "STAND_IN_PYTHON": str(self.python),
+                "STAND_IN_PROGRAM": str(self.program or ""),
+                "STAND_IN_ARTIFACTS": str(folder / "artifacts"),
+                "STAND_IN_LOGS": str(folder / "logs"),
+                **machine,
+            },
             stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
+            capture_output=True,
+            timeout=300,
         )
-        self.job.log += ended.stdout.decode("utf-8", "replace")
-        self.job.summary += summary.read_text("utf-8")
-        if ended.returncode and self.status == "success":
-            self.status, self.job.code = "failure", ended.returncode
-        return dict(line.split("=", 1) for line in output.read_text("utf-8").splitlines())
+        _hear(run, [json.loads(line) for line in ended.stdout.splitlines()], folder / "logs")
+        assert (ended.returncode == 0) == (run.conclusion == "success"), ended.stderr.decode()
 
-    def _variables(self, contexts: Mapping[str, Any]) -> dict[str, str]:
-        github, event = contexts["github"], self.folder / "event.json"
-        event.write_text(json.dumps(github["event"]), "utf-8")
-        names = ("event_name", "repository", "ref", "ref_name", "sha", "run_id", "run_attempt", "actor")
-        told = {f"GITHUB_{name.upper()}": github[name] for name in (*names, "api_url", "server_url")}
-        return {
-            "PATH": self.path,
-            "HOME": str(self.folder / "home"),
-            "LANG": "C.UTF-8",
-            "CI": "true",
-            "GITHUB_ACTIONS": "true",
-            "GITHUB_EVENT_PATH": str(event),
-            "GITHUB_WORKSPACE": str(self.workspace),
-            "GITHUB_OUTPUT": str(self.folder / "output"),
-            "GITHUB_STEP_SUMMARY": str(self.folder / "summary"),
-            "GITHUB_ACTION_PATH": github.get("action_path", ""),
-            "RUNNER_TEMP": contexts["runner"]["temp"],
-            "INPUT_PAUSE": "0",
-            **told,
-            **self.environ,
-        }
 
-    def _action(
-        self, uses: str, given: Mapping[str, Any], environ: Mapping[str, str], contexts: Mapping[str, Any]
-    ) -> Mapping[str, str]:
-        name = uses.partition("@")[0]
-        if name.startswith("$/"):
-            return self._composite(TOP / name.removeprefix("$/"), given, environ, contexts)
-        assert re.fullmatch(r"[0-9a-f]{40}", uses.partition("@")[2]), uses
-        match name:
-            case "actions/checkout":
-                self._checkout(given)
-            case "actions/setup-python":
-                self._lay_python()
-            case "actions/upload-artifact":
-                self._upload(given)
-            case _:
-                raise AssertionError(f"{uses} is not known here")
-        return {}
+def _permissions(called: Mapping[str, Any], granted: Mapping[str, str]) -> Mapping[str, str]:
+    """Return what the jobs of a workflow have. Errors: `StartupFailure` where a caller gives less."""
+    found: dict[str, str] = {}
+    for job in called["jobs"].values():
+        wanted = job.get("permissions", granted)
+        for name, level in wanted.items():
+            if granted.get(name) not in (level, "write"):
+                raise StartupFailure(
+                    f"{name}: {level} is requested, and {granted.get(name, 'none')} is allowed"
+                )
+        found |= wanted
+    return found
 
-    def _composite(
-        self, folder: Path, given: Mapping[str, Any], environ: Mapping[str, str], outer: Mapping[str, Any]
-    ) -> Mapping[str, str]:
-        action = read_yaml((folder / "action.yml").read_text("utf-8"))
-        assert set(given) <= set(action["inputs"]), set(given) - set(action["inputs"])
-        github = {**outer["github"], "action_path": str(folder)}
-        # An action sees neither the secrets nor the steps of the workflow, and its inputs are text.
-        contexts: dict[str, Any] = {"github": github, "runner": outer["runner"], "steps": {}, "env": {}}
-        defaults = {name: about.get("default", "") for name, about in action["inputs"].items()}
-        values = interpolated_all({**defaults, **given}, contexts)
-        contexts["inputs"] = {name: as_text(value) for name, value in values.items()}
-        self._steps(action["runs"]["steps"], contexts, environ)
-        told = {name: about["value"] for name, about in action["outputs"].items()}
-        return {n: as_text(v) for n, v in interpolated_all(told, contexts, self.status).items()}
 
-    def _checkout(self, given: Mapping[str, Any]) -> None:
-        github = self.contexts["github"]
-        depth = [] if given.get("fetch-depth") == 0 else ["--depth=1"]
-        url = f"file://{self.runner.bare}"
-        self._git("init", "--quiet")
-        self._git("fetch", "--quiet", *depth, url, "+refs/heads/*:refs/remotes/origin/*", github["sha"])
-        self._git("checkout", "--quiet", "--detach", github["sha"])
-        # A repository that nobody but its members may read.
-        self._git("remote", "add", "origin", url if given["persist-credentials"] else NO_TOKEN)
-        if self.job.permissions.get("contents") != "write":
-            self._git("config", "remote.origin.receivepack", "STAND_IN_MAY_PUSH=no git-receive-pack")
-
-    def _git(self, *arguments: str) -> None:
-        environ = {"PATH": self.path, "HOME": str(self.folder / "home")}
-        subprocess.run(["git", *arguments], cwd=self.workspace, env=environ, check=True, capture_output=True)
-
-    def _lay_python(self) -> None:
-        folder = self.folder / "python"
-        folder.mkdir()
-        for name in ("python3", "python"):
-            (folder / name).symlink_to(self.runner.python)
-        self.path = f"{folder}{os.pathsep}{self.path}"
-
-    def _upload(self, given: Mapping[str, Any]) -> None:
-        name, folder = given["name"], Path(given["path"])
-        assert not re.search(r'[":<>|*?\r\n\\/]', name), f"no artifact may be called {name}"
-        files = {path.name: path.read_bytes() for path in folder.glob("*")} if folder.is_dir() else {}
-        if files:
-            self.runner.hub.add_artifact(int(self.contexts["github"]["run_id"]), name, files)
+def _hear(run: Run, entries: list[Mapping[str, Any]], logs: Path) -> None:
+    """Note what act says of each job."""
+    for entry in entries:
+        if entry.get("job", "").count("/") < 2:
+            continue  # the caller's own
+        caller, _, title = entry["job"].split("/", 2)
+        name = f"{caller} / {title.strip()}"
+        if name not in run.jobs:
+            run.jobs[name] = Job(name, log=(logs / entry["jobID"]).read_text("utf-8", "replace"))
+        job = run.jobs[name]
+        job.conclusion = entry.get("jobResult", job.conclusion)
+        failed = re.fullmatch(r"exit status (\d+)", entry["msg"])
+        if failed and not job.code:
+            job.code = int(failed[1])
+        if entry.get("command") == "summary" and len(entry["stepID"]) > 1:  # the action that wrote it
+            job.summary += entry["content"]
 
 
 def shown(run: Run) -> str:

@@ -111,3 +111,14 @@ def test_what_does_not_fit_a_terminal_stands_below(verb: list[str], line: str, t
 
 def test_a_schema_is_whole_on_a_terminal_too() -> None:
     assert json.loads(on_terminal(56, "schema", "report"))["type"] == "object"
+
+
+def test_a_command_to_the_runner_of_a_ci_is_whole_on_a_terminal_too(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("GITHUB_ACTIONS", "true")  # a runner may give its steps a terminal, as act does
+    shutil.copytree("configs", tmp_path / "configs")
+    (tmp_path / "configs/broken.yaml").write_text("import_configs: {broken: {Name: C1}}\n")
+    lines = on_terminal(56, "validate", "--workspace", str(tmp_path / "configs")).split("\n")
+    (command,) = (line for line in lines if line.startswith("::error "))
+    assert command.endswith("title=unknown-field import_configs.broken::Name is not known here → write name")

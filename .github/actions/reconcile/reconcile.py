@@ -342,6 +342,8 @@ def carry_out(step: Step, *how: str) -> int:
     code = step.reconciler("apply", *how, "--lock-timeout", "5m", *reports)
     if code == STALE:
         step.say(HOW_TO_GO_ON)
+    elif code == REFUSED and not step.markdown.exists():  # before there was anything to report
+        step.say(f"Exit {code}: nothing was carried out, for a plan was refused. The log says why.")
     return code
 
 
