@@ -97,6 +97,15 @@ def test_jobs_have_the_permissions_that_the_documentation_says() -> None:
     }
 
 
+def test_what_can_sign_or_publish_a_release_runs_nothing_of_the_repository() -> None:
+    jobs = read(TOP / ".github/workflows/release.yml")["jobs"]
+    signing = {name: job for name, job in jobs.items() if "id-token" in job["permissions"]}
+    assert signing.keys() == {"attest", "publish"}
+    assert {*jobs["attest"]["needs"]} == {"check", "build"}
+    for job in signing.values():
+        assert not [step for step in job["steps"] if "run" in step or "checkout" in step["uses"]]
+
+
 def test_an_apply_is_never_cancelled_and_every_one_that_waits_gets_its_turn() -> None:
     job = read(TOP / ".github/workflows/reconcile-apply.yml")["jobs"]["apply"]
     assert job["concurrency"] == {
