@@ -45,6 +45,9 @@ GROUPS = {
     "flags": "their options, like --allow-resets",
     "variables": "of the environment, like RECONCILER_TARGET",
 }
+# A code that a guide has a heading for, what stands below it, and the parts of that.
+_PARAGRAPH = re.compile(r"^### `(.+?)`\n\n((?:.+\n)+)", re.MULTILINE)
+_PART = re.compile(r"\*\*(Why|Check|Write):\*\* (.+?)(?= \*\*[A-Z]|$)")
 _OF_FILES = ("import_configs", "customer_seeds", "settings")
 
 
@@ -91,17 +94,23 @@ def explain(words: Sequence[str], flags: Sequence[Topic], console: Console, _: E
 def topics() -> Iterator[Topic]:
     """Yield all that can be explained but the flags, and the variables that stand for these."""
     yield from _fields()
-    for section in read_guides()["problem-codes"].text.split("\n## ")[1:]:
+    guides = read_guides()
+    longer = {code: text for one in guides.values() for code, text in _PARAGRAPH.findall(one.text)}
+    for section in guides["problem-codes"].text.split("\n## ")[1:]:
         group, kind = section.split()[0].lower(), section.split("\n\n")[1].partition(".")[0]
         for code, about in re.findall(r"^- `(.+?)`: (.+(?:\n  .+)*)", section, re.MULTILINE):
             end = f": exit {Block(code, '').exit:d}" if group == "refusals" else ""
-            yield Topic(group, code, " ".join(about.split()), details={"kind": f"{kind}{end}"})
+            parts = _PART.findall(" ".join(longer.get(code, "").replace("`", "").split()))
+            details = {"kind": f"{kind}{end}", **{what.lower(): text for what, text in parts}}
+            yield Topic(group, code, " ".join(about.split()), details=details)
     for code, about in WARNINGS.items():
         kind = f"About the files; stops no run, and ignore_warnings: {{{code}: why}} switches it off"
         yield Topic("warnings", code, about, details={"kind": kind})
     gravest = f"{', '.join(f'{one:d}' for one in GRAVITY)}: of several, the run ends with the first of these"
     for exit, meaning in MEANINGS.items():
         details = {"what to do": WHAT_TO_DO[exit], "gravest": gravest}
+        if topic := next((topic for topic in guides if f"exit-{exit:d}" in topic), ""):
+            details["guide"] = f"reconciler help {topic}"
         yield Topic("exits", f"exit {exit:d}", _sentence(meaning), (f"{exit:d}",), details)
     yield from (
         Topic("symbols", f"{sign} {one[0]}", _sentence(one[1]), (sign, one[0])) for sign, one in SIGNS.items()
@@ -269,13 +278,11 @@ def names_beginning(beginning: str) -> list[str]:
 
 
 def topic_text(topic: Topic, paint: Paint) -> str:
-    """Return what is told of one thing, as text."""
+    """Return what is told of one thing, as text; a symbol in the color that it has in a plan."""
+    style = getattr(paint, topic.name.split()[-1], paint.strong) if topic.group == "symbols" else paint.strong
     rows = [(f"    {what}", text) for what, text in topic.details.items()]
     if topic.also and topic.group in (*_OF_FILES, "flags"):
         rows.append(("    also", ", ".join(topic.also)))
     values = [(f"    {value}", said) for value, said in topic.values.items()]
-    blocks = [
-        f"{paint.strong(topic.name)}\n    {topic.about}",
-        *("\n".join(columns(one)) for one in (rows, values) if one),
-    ]
-    return "\n\n".join(blocks)
+    tables = ["\n".join(columns(one)) for one in (rows, values) if one]
+    return "\n\n".join([f"{style(topic.name)}\n    {topic.about}", *tables])

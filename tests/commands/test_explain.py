@@ -56,31 +56,26 @@ def literals(text: str) -> Iterator[str]:
 @pytest.mark.parametrize(
     ("word", "name", "says"),
     [
-        (
-            "invitation_delay_in_days",
-            "import_configs.survey_settings.invitation_delay_in_days",
-            "unit     days",
-        ),
+        ("invitation_delay_in_days", "import_configs.survey_settings.invitation_delay_in_days", "unit days"),
         ("SurveySettings.InvitationTime", "import_configs.survey_settings.invitation_time", "hh:mm, in UTC"),
         ("import_configs.newsletter-nl.date_format", "import_configs.date_format", "(documented)"),
         ("is_reusable", "import_configs.is_reusable", "false (inferred)"),
-        ("first_row", "import_configs.first_row", "not known  whether the first row"),
+        ("first_row", "import_configs.first_row", "not known whether the first row"),
         ("row_delimiter", "import_configs.row_delimiter", "a plan takes it for empty (assumed)"),
         ("column_mappings", "import_configs.column_mappings", "kept unless declared or under reset:"),
         ("customer_seeds.x.customers[0].send_date", "customer_seeds.customers.send_date", "time_zone"),
-        ("send", "customer_seeds.send", "on_change  again where the content"),
-        ("targets.production.limits.updates", "targets.limits.updates", 'default  "30%"'),
+        ("send", "customer_seeds.send", "on_change again where the content"),
+        ("targets.production.limits.updates", "targets.limits.updates", 'default "30%"'),
         ("would_hide", "would-hide", "goes on with the others: exit 3"),
         ("every-target", "every-target", "ignore_warnings: {every-target: why}"),
         ("create-in-doubt", "create-in-doubt", "exit 6"),
-        ("exit 3", "exit 3", "reconciler explain refusals"),
-        ("6", "exit 6", "6, 4, 5, 3, 1, 7, 2, 0"),
+        ("exit 3", "exit 3", "gravest 6, 4, 5, 3, 1, 7, 2, 0"),
         ("↺", "↺ reset", "puts it back to its default"),
         ("in doubt", "? in doubt", "nothing says whether"),
         ("-", "- delete", "deleted"),
-        ("--allow-resets", "--allow-resets", "verbs  plan, apply, restore"),
-        ("--format", "--format", "verbs     all"),
-        ("--target", "--target", "list      only what lives on this target"),
+        ("--allow-resets", "--allow-resets", "verbs plan, apply, restore"),
+        ("--format", "--format", "verbs all"),
+        ("--target", "--target", "list only what lives on this target"),
         ("-v", "--verbose", "RECONCILER_VERBOSE"),
         ("R", "↺ reset", "puts it back"),
         ("plan", "plan", "reconciler plan --help"),
@@ -89,9 +84,9 @@ def literals(text: str) -> Iterator[str]:
     ],
 )
 def test_a_word_is_explained(word: str, name: str, says: str, capsys: pytest.CaptureFixture[str]) -> None:
-    lines = told(capsys, *word.split(" ")).splitlines()
-    assert any(re.fullmatch(rf"{re.escape(name)}(  .*)?", line.rstrip()) for line in lines)
-    assert says.lower() in "\n".join(lines).lower()
+    out = told(capsys, *word.split(" "))
+    assert name in [line.partition("  ")[0] for line in out.splitlines()]
+    assert says.lower() in " ".join(out.lower().split())
 
 
 def test_what_a_word_may_mean_besides_is_explained_too(capsys: pytest.CaptureFixture[str]) -> None:
