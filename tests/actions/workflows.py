@@ -26,7 +26,7 @@ LOCAL = Path(__file__).with_name("local")
 ACT = Path(sys.executable).with_name("act")
 PATH = "/usr/local/bin:/usr/bin:/bin"
 OWN = "example/reconciler"
-"""What the callers of the documentation call this repository, at `COMMIT`."""
+"""What callers call this repository."""
 OTHERS = re.compile(r"uses: (actions/([a-z-]+)@[0-9a-f]{40}) ")
 ENVIRONMENT = "${{ format(inputs.environment, matrix.target) }}"
 
@@ -115,7 +115,7 @@ class Runner:
         if event.name not in caller["on"]:
             raise StartupFailure(f"{path} does not run on {event.name}")
         (calling,) = caller["jobs"].values()
-        file = calling["uses"].removeprefix(f"{OWN}/").removesuffix("@COMMIT")
+        file, _, commit = calling["uses"].removeprefix(f"{OWN}/").partition("@")
         called = read_yaml((TOP / file).read_text("utf-8"))
         assert set(calling["with"]) <= set(called["on"]["workflow_call"]["inputs"])
         permissions = _permissions(called, calling["permissions"])
@@ -137,7 +137,7 @@ class Runner:
         run = Run(stored["id"], again.attempt + 1 if again else 1, event)
         self.count += 1
         folder = self.folder / f"run-{self.count}"
-        self._lay(folder, path)
+        self._lay(folder, path, commit)
         machine = {
             "STAND_IN_MAY_PUSH": "yes" if permissions.get("contents") == "write" else "no",
             **self.environ,
@@ -160,7 +160,7 @@ class Runner:
         environment = calling["with"].get("environment", inputs["environment"]["default"]).format(target)
         return self.secrets.get(environment, {}) if calling["secrets"] == "inherit" else {}
 
-    def _lay(self, folder: Path, path: str) -> None:
+    def _lay(self, folder: Path, path: str, commit: str) -> None:
         """Lay the caller, and this repository with references to itself that act knows."""
         caller = folder / "caller" / path
         caller.parent.mkdir(parents=True)
@@ -173,7 +173,7 @@ class Runner:
             shutil.copytree(source, place) if source.is_dir() else shutil.copy(source, place)
         for file in (folder / "own/.github").rglob("*.yml"):
             text = file.read_text("utf-8")
-            text = re.sub(r"uses: \$/(\S+)", rf"uses: {OWN}/\1@COMMIT", text)
+            text = re.sub(r"uses: \$/(\S+)", rf"uses: {OWN}/\1@{commit}", text)
             file.write_text(re.sub(r"^ +queue: .*\n", "", text, flags=re.MULTILINE), "utf-8")
 
     def _act(
@@ -183,7 +183,8 @@ class Runner:
         pull = run.event.payload.get("pull_request", {})
         event.write_text(json.dumps({**run.event.payload, "number": pull.get("number")}), "utf-8")
         workflows = "".join(file.read_text("utf-8") for file in TOP.glob(".github/workflows/*.yml"))
-        local = {f"{OWN}@COMMIT": folder / "own"}
+        commits = set(re.findall(rf"uses: {OWN}/\S+@(\S+)", self.callers[path]))
+        local = {f"{OWN}@{commit}": folder / "own" for commit in commits}
         local |= {uses: LOCAL / name for uses, name in OTHERS.findall(workflows)}
         github = {
             "SHA_REF": run.event.commit,  # so act calls it
