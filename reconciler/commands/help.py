@@ -9,6 +9,7 @@ from difflib import get_close_matches
 from importlib.resources import files
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from reconciler.commands.console import Console
 from reconciler.errors import Exit, UsageError
@@ -77,9 +78,9 @@ def show_guide(
 def list_guides(console: Console) -> Exit:
     """Print the topic, title and purpose of each guide."""
     guides = read_guides()
-    width = max(map(len, guides))
+    width, unfolded = max(map(len, guides)), replace(console.paint, width=0)
     lines = [
-        f"{console.paint.strong(f'{topic:<{width}}')}  {guide.title}\n    {guide.purpose}"
+        f"{unfolded.strong(f'{topic:<{width}}')}  {guide.title}\n    {guide_text(guide.purpose, unfolded)}"
         for topic, guide in guides.items()
     ]
     lines.append("\n`reconciler help TOPIC` prints one; `reconciler help --search WORD` looks inside them.")
