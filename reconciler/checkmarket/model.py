@@ -143,7 +143,7 @@ class SurveySettings(ApiFields):
     )
     expiration_time: TimeOfDay | None = Field(None, description='UTC "hh:mm" at which it lapses.')
     consider_cooldown_period: bool | None = Field(
-        None, description="Whether the four cooldown rules below count."
+        None, description="Whether the four rules …_cooldown_after_… count."
     )
     survey_cooldown_after_invitation: Days | None = Field(
         None, description="Days an address is skipped after an invitation to this survey."
@@ -152,10 +152,10 @@ class SurveySettings(ApiFields):
         None, description="Days an address is skipped after it completed this survey."
     )
     account_cooldown_after_invitation: Days | None = Field(
-        None, description="The same after an invitation to any survey of the account."
+        None, description="Days an address is skipped after an invitation to any survey of the account."
     )
     account_cooldown_after_response: Days | None = Field(
-        None, description="The same after any completed survey of the account."
+        None, description="Days an address is skipped after it completed any survey of the account."
     )
 
 

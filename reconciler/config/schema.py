@@ -30,7 +30,7 @@ SCHEMA_FILE = ".schema.json"  # where the schema lies in a workspace; the dot ke
 
 _SAID = {
     TARGETS: "The named environments: where resources live, and what a run may do there.",
-    GUARDRAILS: "limits and allowed recipients of targets, apart from them, for a file that owners protect.",
+    GUARDRAILS: "Limits and allowed recipients of targets, apart from them, for a file that owners protect.",
     PRESETS: "Fields that many resources share: a resource names one with preset:.",
     MOVED: "Keys that changed: {old-key: new-key} keeps the history of a resource.",
 }

@@ -476,7 +476,7 @@ class Account(Written):
         return self
 
 
-_SHARE_OF_A_RUN = "At most so many in one run, which leaves the rest of a day's allowance to others."
+_SHARE_OF_A_RUN = "At most so many requests in one run, which leaves the rest of a day's allowance to others."
 
 
 class CheckMarket(Written):
@@ -489,7 +489,7 @@ class CheckMarket(Written):
         None, description="Looked for before the first write: are these the keys of the right account?"
     )
     requests_per_minute: Rate | None = Field(
-        None, description="At most so many; the allowance is shared by the whole account."
+        None, description="At most so many requests a minute; the whole account shares the allowance."
     )
     requests_per_run: Rate | None = Field(None, description=_SHARE_OF_A_RUN)
     parallelism: Annotated[int, Field(ge=1, le=20)] = Field(8, description="Requests under way at once.")
@@ -529,9 +529,11 @@ class CheckMarket(Written):
 class OAuth(Written):
     """Client credentials, and where they are exchanged for a token."""
 
-    token_url: Address = Field(description="Where a token is given for them.")
-    client_id: Setting = Field(description="As text, or {env: NAME}.")
-    client_secret: Secret = Field(description="{env: NAME} or {file: PATH}.")
+    token_url: Address = Field(
+        description="The address that gives a token for the id and secret of the client."
+    )
+    client_id: Setting = Field(description="The id of the client: as text, or {env: NAME}.")
+    client_secret: Secret = Field(description="The secret of the client: {env: NAME} or {file: PATH}.")
     scope: Text | None = Field(None, description="What to ask for, where the token host wants that said.")
 
 
@@ -554,7 +556,7 @@ class Expoints(Written):
     allowed_recipients: Recipients | None = _RECIPIENTS
     allowed_phone_numbers: PhoneNumbers | None = _PHONE_NUMBERS
     allow_copies: bool | None = _COPIES
-    requests_per_minute: Rate | None = Field(None, description="At most so many.")
+    requests_per_minute: Rate | None = Field(None, description="At most so many requests a minute.")
     requests_per_run: Rate | None = Field(None, description=_SHARE_OF_A_RUN)
     settle_after: Annotated[
         Duration,
@@ -623,7 +625,9 @@ class TargetSettings(Written):
         None, description="sqlite:PATH, or where an address stands: {env: NAME}; SQLite here if left out."
     )
     limits: LimitSettings | None = Field(None, description="How much one run may change.")
-    undeclared: Choice | None = Field(None, description="As in the workspace, for this target.")
+    undeclared: Choice | None = Field(
+        None, description="What happens to fields that are not declared, on this target."
+    )
 
 
 class Guardrails(Struct, frozen=True):

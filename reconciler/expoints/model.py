@@ -220,7 +220,7 @@ class _Encryptable(_Written):
 
     is_encrypted: bool | None = Field(None, description="That the value is already encrypted.")
     certificate_thumbprint: Private | None = Field(
-        None, description="Of the certificate it is encrypted for."
+        None, description="The thumbprint of the certificate it is encrypted for."
     )
     encryption_key: Private | None = Field(None, description="The key, itself encrypted for the certificate.")
 
@@ -286,11 +286,11 @@ class FileAnswer(_Encryptable):
         None, description="Path inside the workspace; its content is sent, with its name and size."
     )
     data: Base64 | None = Field(None, description="The content in base64.")
-    file_name: Private | None = Field(None, description="Left out: the name of `file`.")
+    file_name: Private | None = Field(None, description="Its name; left out, that of `file`.")
     file_type: Private | None = Field(None, description="What the API expects here is not documented.")
     file_size: Annotated[int, Field(ge=0)] | None = Field(None, description="In bytes; left out: counted.")
     id: Id | None = Field(None, description="What belongs here for a new answer is not documented.")
-    answer_id: Id | None = Field(None, description="The same.")
+    answer_id: Id | None = Field(None, description="Not documented either for a new answer.")
 
     @model_validator(mode="after")
     def _one_content(self) -> FileAnswer:
@@ -314,8 +314,8 @@ class Answer(_Written):
     base_question_id: Id = Field(description="The question that is answered.")
     is_not_applicable_selected: bool | None = Field(None, description="That it is “not applicable”.")
     text: Private | None = Field(None, description="An answer in words.")
-    selected_scale_positions: list[ScalePosition] | None = Field(None, description="On a scale.")
-    date_answered: Answered | None = Field(None, description="A day or time in the zone of the workspace.")
+    selected_scale_positions: list[ScalePosition] | None = Field(None, description="An answer on a scale.")
+    date_answered: Answered | None = Field(None, description="When, in the workspace's time_zone.")
     file_answers: list[FileAnswer] | None = Field(None, description="Files that answer.")
     page_repetition: Int | None = Field(None, description=_UNDOCUMENTED)
     section_repetition: Int | None = Field(None, description=_UNDOCUMENTED)
@@ -342,8 +342,8 @@ class CustomerDefaults(_Written):
         None, description="Column, by its name or its id in quotes → text, or a value that is encrypted."
     )
     answers: list[Answer] | None = Field(None, description="Pre-filled answers.")
-    answers_to_copy: list[PrivateId] | None = Field(None, description="Answers of the previous customer.")
-    copy_all_answers: bool | None = Field(None, description="All of them.")
+    answers_to_copy: list[PrivateId] | None = Field(None, description="Copy these of previous_id.")
+    copy_all_answers: bool | None = Field(None, description="Copy all answers of previous_id.")
 
     @field_validator("data")
     @classmethod
@@ -369,7 +369,7 @@ class CustomerSeed(_Written):
 
     approve_automatically: bool | None = Field(None, description="false waits for a person at Expoints.")
     end_date: Date | None = Field(None, description="When the questionnaire closes.")
-    send_time: TimeOfDay | None = Field(None, description="Not before this local time of day.")
+    send_time: TimeOfDay | None = Field(None, description="No mail goes before this time of day.")
     is_test: bool | None = Field(None, description="Kept out of the results; mail is sent all the same.")
     type_batch: TypeOfBatch | None = Field(None, description="email, unless Expoints says portal.")
     allow_duplicate_email: bool | None = Field(None, description="One address several times in the batch.")
