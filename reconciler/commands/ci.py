@@ -21,9 +21,9 @@ from reconciler.access import Access, owner_of
 from reconciler.commands.console import Console
 from reconciler.commands.environment import Environment
 from reconciler.commands.init import repository_around, write_new
+from reconciler.commands.session import chosen_target
 from reconciler.commands.workspace import Selection, open_workspace
 from reconciler.config.discovery import content_of, shown
-from reconciler.config.load import Workspace
 from reconciler.config.settings import Target, needs_credentials, references_in
 from reconciler.config.yaml import LARGEST_FILE, read
 from reconciler.engine.kind import Json
@@ -72,7 +72,7 @@ def init_ci(
     the difference is shown. Errors: `UsageError` without a repository, a source or a commit, or for a name
     that means something in the files; then nothing is written.
     """
-    facts, top = _facts(open_workspace(selection, environment), environment)
+    facts, top = _facts(selection, environment)
     where, commit = _source(source, environment)
     if not (where and commit) and may_ask and console.stdin.isatty():
         where, commit = _source(console.ask(f"Where the tool comes from, {_FORM}:"), environment)
@@ -80,9 +80,11 @@ def init_ci(
         raise UsageError(f"where this tool is from is not known: add --source {_FORM}")
     if system == "github":
         if not where.startswith("https://github.com/"):
-            raise UsageError(f"GitHub calls workflows of its own alone, not of {where}: add --source {_FORM}")
+            raise UsageError(
+                f"GitHub calls workflows of its own alone, not of {where}: add --source OWNER/REPOSITORY"
+            )
         where = where.removeprefix("https://github.com/")
-    facts |= {"source": where, "commit": commit, "has_main": (top / ".gitlab-ci.yml").exists()}
+    facts |= {"source": where, "commit": commit}
     files, steps = ci_files(system, facts)
     left = [name for name in files if (top / name).exists()]
     written = write_new(top, {name: text for name, text in files.items() if name not in left})
@@ -132,11 +134,13 @@ def installed_from(environment: Environment) -> tuple[str, str]:
     return f"https://{remote[1]}/{remote[2]}" if remote else "", commit
 
 
-def _facts(workspace: Workspace[Any], environment: Environment) -> tuple[dict[str, Any], Path]:
+def _facts(selection: Selection, environment: Environment) -> tuple[dict[str, Any], Path]:
     """Return what CI has to know, under the names of the templates, and the top of the repository.
 
-    Errors: `UsageError` where there is none, or a name means something in the files.
+    It is for the selected target, else for those of real accounts, or all where there is none yet. Errors:
+    `UsageError` where there is no repository, or a name means something in the files; `FilesInvalid`.
     """
+    workspace = open_workspace(selection, environment)
     top = repository_around(workspace.folder)
     if top is None:
         place = shown(workspace.folder, environment.folder)
@@ -158,9 +162,14 @@ def _facts(workspace: Workspace[Any], environment: Environment) -> tuple[dict[st
             raise UsageError(
                 f"{name} has signs that mean something in files of CI: letters and digits do not"
             )
-    targets = covered(workspace)
+    there = [*workspace.targets.values()]
+    apis = {target.name: (target.checkmarket, target.expoints) for target in there}
+    real = [one for one in there if any(api and needs_credentials(api.url) for api in apis[one.name])]
+    targets = [chosen_target(workspace, selection.target)] if selection.target else real or there
     secrets = {target.name: secrets_of(target) for target in targets}
+    main = top / ".gitlab-ci.yml"
     facts = {
+        "main_of_gitlab": main.read_bytes().decode("utf-8", "replace") if main.is_file() else None,
         "workspace": path,
         "folder": "" if path == "." else f"{path}/",
         "branch": branch,
@@ -177,15 +186,6 @@ def _facts(workspace: Workspace[Any], environment: Environment) -> tuple[dict[st
         "no_journal": [one.name for one in targets if one.journal is None and secrets[one.name]],
     }
     return facts, top
-
-
-def covered(workspace: Workspace[Any]) -> Sequence[Target]:
-    """Return the targets that CI is for: those of real accounts, or all where there is none yet."""
-
-    def is_real(target: Target) -> bool:
-        return any(needs_credentials(api.url) for api in (target.checkmarket, target.expoints) if api)
-
-    return [*filter(is_real, workspace.targets.values())] or [*workspace.targets.values()]
 
 
 def secrets_of(target: Target) -> Sequence[str]:
@@ -229,8 +229,7 @@ def doctor_ci(selection: Selection, console: Console, environment: Environment) 
 
     Errors: `UsageError` where the workspace is in no repository; `FilesInvalid`.
     """
-    workspace = open_workspace(selection, environment)
-    facts, top = _facts(workspace, environment)
+    facts, top = _facts(selection, environment)
     found = {system: [*callers_in(top, system)] for system in _SYSTEMS}
     parts = [
         (_SYSTEMS[system][0], [*_checks(system, callers, facts, environment)])
@@ -298,45 +297,32 @@ def _checks(
         files = ", ".join(sorted({one.file for one in callers if one.verb == verb}))
         there = {name for one in callers if one.verb == verb for name in one.targets}
         if lacking := [name for name in facts["names"] if name not in there]:
-            yield problem(
-                verb, f"missing for {', '.join(lacking)}" + (f" in {files}" if files else ""), again
-            )
+            yield problem(verb, f"missing for {', '.join(lacking)}{files and f' in {files}'}", again)
         else:
             yield ok(verb, f"{', '.join(sorted(there))}, by {files}")
-    source, installed = installed_from(environment)
-    for pin in sorted({(one.source, one.commit) for one in callers}):
-        files = ", ".join(sorted({one.file for one in callers if (one.source, one.commit) == pin}))
-        text = f"{pin[0]} at {pin[1]}"
-        if not re.fullmatch("[0-9a-f]{40}", pin[1]):
-            mend = f"write all 40 digits of a commit in {files}" + (f": {installed}" if installed else "")
-            yield problem("pin", f"{text} can move", mend)
-        elif installed in ("", pin[1]):
-            yield (
-                ok("pin", text)
-                if installed
-                else not_checkable("pin", f"{text}; what is installed here is not known")
-            )
-        else:
-            mend = f"write {installed} in {files}, or install that one here"
-            yield problem(
-                "pin", f"{text}, and installed here is {f'{source} at ' if source else ''}{installed}", mend
-            )
+    included = ".gitlab/reconciler.yml"
+    if included in {one.file for one in callers} and included not in (facts["main_of_gitlab"] or ""):
+        mend = f"add {{local: {included}}} to its include:"
+        yield problem("include", f".gitlab-ci.yml does not include {included}", mend)
+    yield from _pins(callers, *installed_from(environment))
     if wrong := sorted({one.file for one in callers if one.workspace != facts["workspace"]}):
         yield problem("workspace", f"it is {facts['workspace']}, and not so in {', '.join(wrong)}", again)
     for target in facts["targets"]:
-        lacking = [
-            f"{name} ({one.verb} in {one.file})"
+        here = [one for one in callers if target["name"] in one.targets]
+        # What is of the tool itself it reads on GitLab unasked.
+        without = {
+            name: one.file
             for name in target["secrets"]
-            for one in callers
-            if target["name"] in one.targets and name not in one.passed_on
-            if not (system == "gitlab" and owner_of(name))
-        ]
-        subject = f"secrets of {target['name']}"
-        if lacking:
-            mend = f"name it in the files as one of {', '.join(PASSED_ON)}" if system == "github" else again
-            yield problem(subject, f"not handed over: {', '.join(lacking)}", mend)
-        elif target["secrets"]:
-            text = f"{', '.join(target['secrets'])} are handed over; {title} alone knows whether they are set"
+            for one in here
+            if name not in one.passed_on and not (system == "gitlab" and owner_of(name))
+        }
+        subject, needed = f"secrets of {target['name']}", ", ".join(target["secrets"])
+        if without:
+            mend = f"name them as some of {', '.join(PASSED_ON)}" if system == "github" else again
+            where = ", ".join(sorted({*without.values()}))
+            yield problem(subject, f"not handed over: {', '.join(without)}, as by {where}", mend)
+        elif needed and here:
+            text = f"handed over: {needed}; whether they have a value {title} alone knows"
             yield not_checkable(subject, text, listing.format(target["name"]))
     if facts["no_journal"]:
         text = f"{', '.join(facts['no_journal'])}: a file is gone after each job, and seeds are not sent"
@@ -347,3 +333,21 @@ def _checks(
         )
     elif facts["journal_in_git"] and not all(one.journal_in_git for one in callers):
         yield problem("journal", "git cannot reach its branch", "write journal_in_git: true in each with:")
+
+
+def _pins(callers: Sequence[Caller], source: str, installed: str) -> Iterator[Check]:
+    """Yield how what the callers run compares to what is installed here."""
+    for where, commit in sorted({(one.source, one.commit) for one in callers}):
+        files = ", ".join(
+            sorted({one.file for one in callers if (one.source, one.commit) == (where, commit)})
+        )
+        if not re.fullmatch("[0-9a-f]{40}", commit):
+            mend = f"write all 40 digits of a commit in {files}{installed and f': {installed}'}"
+            yield problem("pin", f"{where} at {commit} can move", mend)
+        elif not installed:
+            yield not_checkable("pin", f"{where} at {commit}; what is installed here is not known")
+        elif installed == commit:
+            yield ok("pin", f"{where} at {commit}")
+        else:
+            text = f"{where} at {commit}; installed here is {source and f'{source} at '}{installed}"
+            yield problem("pin", text, f"write {installed} in {files}, or install that one here")

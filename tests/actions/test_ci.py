@@ -314,14 +314,16 @@ def test_doctor_names_targets_pins_secrets_and_a_journal_that_are_missing(tmp_pa
         out = written(folder, system).out
         assert "api.example.com" in out
         assert "add journal: {env: RECONCILER_JOURNAL} to 1.0 in the files" in out
-    assert "EXPOINTS_PASS is not passed on" in written(folder, "github").out
+    assert "do not pass on EXTRA, EXPOINTS_PASS:" in written(folder, "github").out
     before = examined(folder)
-    assert "EXPOINTS_PASS (plan in .github/" in before["GitHub", "secrets of production"]
+    assert "EXPOINTS_PASS, as by .github/" in before["GitHub", "secrets of production"]
     for system in ("GitHub", "GitLab", "Azure"):
         assert before[system, "plan"].startswith("ok: 1.0, production, by .")
         assert before[system, "journal"].startswith("problem: 1.0: a file is gone after each job")
         assert "at cccc" in before[system, "pin"]
-    assert before["GitLab", "secrets of production"].startswith("not checkable: EXPOINTS_PASS, RECONCILER_J")
+    assert before["GitLab", "secrets of production"].startswith(
+        "not checkable: handed over: EXPOINTS_PASS, REC"
+    )
     settings = folder / "our files/reconciler.yaml"
     more = (
         "  third:\n    checkmarket: {url: 'https://api.example.com', master_key: {env: A}, key: {env: B}}\n"
@@ -335,7 +337,7 @@ def test_doctor_names_targets_pins_secrets_and_a_journal_that_are_missing(tmp_pa
         assert after[system, "apply"].startswith("problem: missing for third in .")
         assert "can move" in after[system, "pin"]
         assert "it is our files" in after[system, "workspace"]
-        assert "OTHER_KEY (drift in ." in after[system, "secrets of 1.0"]
+        assert "OTHER_KEY, as by ." in after[system, "secrets of 1.0"]
 
 
 def test_what_is_there_is_left_and_its_difference_shown(tmp_path: Path) -> None:
@@ -349,6 +351,9 @@ def test_what_is_there_is_left_and_its_difference_shown(tmp_path: Path) -> None:
     assert "left as it is: .gitlab/reconciler.yml, which differs" in run.out
     assert "\x1b" not in run.out
     assert "add {local: .gitlab/reconciler.yml} to include:" in run.out
+    (folder / ".gitlab/reconciler.yml").unlink()
+    assert written(folder, "gitlab", json=True).document["written"] == [".gitlab/reconciler.yml"]
+    assert "does not include .gitlab/reconciler.yml" in examined(folder)["GitLab", "include"]
 
 
 @pytest.mark.parametrize(
