@@ -256,7 +256,7 @@ def _without_keys(path: str, every: Sequence[Topic]) -> str:
     for step in steps:
         longer = f"{found}.{step}".lstrip(".")
         found = longer if longer in known or not found else found
-    return found if found.endswith(steps[-1]) else path
+    return found if steps and found.endswith(steps[-1]) else path
 
 
 def near_names(word: str, every: Sequence[Topic]) -> list[str]:

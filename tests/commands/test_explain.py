@@ -106,6 +106,8 @@ def test_what_a_word_may_mean_besides_is_explained_too(capsys: pytest.CaptureFix
         ("--alow-resets", "--allow-resets"),
         ("exit 9", "exit 7"),
         ("xyzzy", "lists what there is"),
+        (".", "nothing is called .;"),
+        ("\x1b[31mred", r"\x1b[31mred"),
     ],
 )
 def test_a_typo_is_answered_with_what_is_near(
