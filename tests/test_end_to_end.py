@@ -44,9 +44,10 @@ def served(folder: Path, *arguments: str) -> Iterator[str]:
         assert ready
         yield ready[0]
     finally:
-        process.send_signal(signal.SIGINT)
+        # Windows knows no other way to end another process than at once.
+        process.send_signal(signal.SIGTERM if sys.platform == "win32" else signal.SIGINT)
         process.communicate()
-    assert process.returncode == 0
+    assert process.returncode == 0 or sys.platform == "win32"
 
 
 def steps(folder: Path, **environ: str) -> list[int]:
@@ -253,6 +254,7 @@ def written(workspace: Path) -> Any:
     return json.loads((workspace / "plan.json").read_text("utf-8"))
 
 
+@pytest.mark.skipif(sys.platform == "win32", reason="files have no modes of POSIX on Windows")
 def test_a_plan_is_written_by_one_process_and_carried_out_by_another(workspace: Path) -> None:
     plan = written(workspace)
     assert stat.S_IMODE((workspace / "plan.json").stat().st_mode) == 0o600

@@ -11,6 +11,7 @@ import pytest
 
 from reconciler.errors import Refused
 from reconciler.system import GONE, end_now, private_database, private_folder, started, sync_folder
+from tests.conftest import NOT_ON_WINDOWS, ROOT
 
 
 def test_windows_has_no_modes_to_check(tmp_path: Path) -> None:
@@ -55,3 +56,8 @@ def test_a_process_ends_at_once_and_one_that_is_not_there_is_no_error(windows: b
 def test_windows_is_not_asked_for_a_process_by_a_signal() -> None:
     assert started(os.getpid(), windows=True) is None
     assert started(os.getpid()) not in (None, GONE)
+
+
+@pytest.mark.parametrize("needs", NOT_ON_WINDOWS)
+def test_what_is_left_out_on_windows_is_there(needs: str) -> None:
+    assert [path for path in NOT_ON_WINDOWS[needs].split() if not (ROOT / "tests" / path).exists()] == []

@@ -115,6 +115,14 @@ def test_an_apply_is_never_cancelled_and_every_one_that_waits_gets_its_turn() ->
     }
 
 
+def test_the_package_names_no_python_that_is_not_tried() -> None:
+    told = tomllib.loads((TOP / "pyproject.toml").read_text("utf-8"))["project"]["classifiers"]
+    tried = read(TOP / ".github/workflows/ci.yml")["jobs"]["check"]["strategy"]["matrix"]["python"]
+    named = re.findall(r"Python :: (3\.\d+)", " ".join(told))
+    assert named
+    assert {*named} <= {*tried}
+
+
 def test_the_action_installs_what_the_tests_run_with() -> None:
     own = dict(REQUIREMENT.findall((TOP / ".github/actions/reconcile/requirements.txt").read_text("utf-8")))
     tried = dict(REQUIREMENT.findall((TOP / ".ci/requirements.txt").read_text("utf-8")))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import stat
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -51,6 +52,7 @@ def test_what_was_reviewed_is_applied_without_asking_and_once_done_it_is_fine(wo
     assert len(world.writes) == before
 
 
+@pytest.mark.skipif(sys.platform == "win32", reason="files have no modes of POSIX on Windows")
 @pytest.mark.parametrize("consent", [RESETS, Consent()])
 def test_the_file_is_what_is_printed_and_for_this_user_alone(world: World, consent: Consent) -> None:
     run = planned(world, consent)

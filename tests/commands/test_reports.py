@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import shutil
 import stat
+import sys
 from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
@@ -40,6 +41,7 @@ def report(world: World) -> str:
     return (world.folder / FILE).read_text("utf-8")
 
 
+@pytest.mark.skipif(sys.platform == "win32", reason="files have no modes of POSIX on Windows")
 def test_every_report_that_is_asked_for_is_written_beside_what_is_printed(world: World) -> None:
     run = world.plans(reports=(ReportFile(Form.HTML, Path("plan.html")), *MARKDOWN))
     assert run.exit is Exit.DONE

@@ -30,6 +30,7 @@ state.close()
 """
 
 
+@pytest.mark.skipif(sys.platform == "win32", reason="files have no modes of POSIX on Windows")
 def test_a_file_goes_on_where_it_was_and_is_its_owners_alone(
     open_sandbox: OpenSandbox, tmp_path: Path
 ) -> None:
