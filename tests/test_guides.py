@@ -61,6 +61,8 @@ def helped(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
         (["seeds", "send"], 0, r"\AUsage: reconciler seeds send \[OPTIONS\] KEY"),
         (["acount"], 1, "no guide or command 'acount': write second-account"),
         (["aply"], 1, "no guide or command 'aply': write apply"),
+        (["--search", " "], 1, "--search needs a word"),
+        (["invitation_time"], 1, "`reconciler explain invitation_time` is about fields"),
         (["seeds", "fly"], 1, "no guide or command 'seeds fly': "),
         (["second-account", "--search", "x"], 1, "leave out the topic"),
     ],

@@ -93,7 +93,7 @@ def assert_transcripts(page: str, folder: Path, **variables: str) -> None:
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
-        timeout=120,
+        timeout=300,
     )
     printed = ended.stdout.decode().split(_END)
     assert len(printed) == len(steps) + 1, printed

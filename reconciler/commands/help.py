@@ -17,7 +17,7 @@ from reconciler.render.guide import blocks, guide_text
 from reconciler.render.values import FORMAT_VERSION
 
 _FIRST_LINE = re.compile(r"<!-- guide (?P<place>\d+), workspace: \w+ -->\n")
-_COMMENT = re.compile(r"<!--.*?-->\n+", re.DOTALL)
+_COMMENT = re.compile(r"<!-- (?:guide|run).*?-->\n+", re.DOTALL)
 _SENTENCE_END = re.compile(r"(?<=[.!?]) +")
 
 
@@ -60,13 +60,16 @@ def show_guide(
     elif usage:
         text = shown = usage
     else:
-        near = [one for one in known if name in one] or get_close_matches(name, known, n=3, cutoff=0.5)
+        near = [one for one in known if name and name in one] or get_close_matches(name, known, cutoff=0.5)
         advice = (
             f"write {' or '.join(near)}"
             if near
-            else f"`reconciler help --search {topic[0]}` looks inside them"
+            else "`reconciler help` lists them, and --search looks inside"
         )
-        raise UsageError(f"there is no guide or command {' '.join(topic)!r}: {advice}")
+        explained = (
+            f"; `reconciler explain {topic[0]}` is about fields, codes and symbols" if not near else ""
+        )
+        raise UsageError(f"there is no guide or command {' '.join(topic)!r}: {advice}{explained}")
     if console.paint.width and shown.count("\n") + 1 >= shutil.get_terminal_size().lines:
         page(f"{shown}\n")
     else:
@@ -96,23 +99,30 @@ def list_guides(console: Console) -> Exit:
 
 
 def search_guides(word: str, console: Console) -> Exit:
-    """Print each sentence and line of the guides that has `word` in it, under its topic and heading."""
-    found: list[tuple[str, str, str]] = []
+    """Print each sentence and line of the guides that has `word` in it, under its topic and heading.
+
+    Errors: `UsageError` where there is no word.
+    """
+    if not word.strip():
+        raise UsageError("--search needs a word")
+    found: dict[tuple[str, str], list[str]] = {}
     for topic, guide in read_guides().items():
         heading = ""
         for kind, text in blocks(guide.text):
             heading = text if kind == "heading" else heading
             parts = _SENTENCE_END.split(text) if kind in ("text", "item") else text.split("\n")
-            found += [(topic, heading, part) for part in parts if word.casefold() in part.casefold()]
-    lines, above = [], ("", "")
-    for topic, heading, part in found:
-        if (topic, heading) != above:
-            above = (topic, heading)
-            lines.append(f"{console.paint.strong(topic)}, {heading}")
-        lines.append(f"    {part.strip()}")
+            if having := [part.strip() for part in parts if word.casefold() in part.casefold()]:
+                found.setdefault((topic, heading), []).extend(having)
+    lines = [
+        "\n    ".join([f"{console.paint.strong(topic)}, {heading}", *having])
+        for (topic, heading), having in found.items()
+    ]
     document = {
         "format_version": FORMAT_VERSION,
-        "found": [{"topic": topic, "heading": heading, "text": part} for topic, heading, part in found],
+        "found": [
+            {"topic": topic, "heading": heading, "lines": having}
+            for (topic, heading), having in found.items()
+        ],
     }
     console.result("\n".join(lines) or f"No guide has {word!r} in it.", document)
     return Exit.DONE
