@@ -71,6 +71,7 @@ def test_help_lists_searches_and_shows(arguments: list[str], exit: int, printed:
     ended = helped(tmp_path, *arguments)
     assert (ended.returncode, bool(ended.stderr)) == (exit, bool(exit))
     assert re.search(printed, ended.stdout + ended.stderr)
+    assert "\x1b" not in ended.stdout
 
 
 @pytest.mark.parametrize("arguments", [[], ["second-account"], ["plan"], ["--search", "target"]])
