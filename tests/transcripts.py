@@ -62,6 +62,7 @@ def timeless(text: str) -> str:
     text = re.sub(r"\b(you|colleague) on [\w.-]+", r"\1 on HOST", text)
     text = re.sub(r"\b[0-9a-f]{40}\b", "COMMIT", text)
     text = re.sub(r"process \d+ on [\w.-]+", "process N on HOST", text)
+    text = re.sub(r"\breconciler \d+\.\d+\.\d+\w*", "reconciler VERSION", text)
     text = re.sub(r"127\.0\.0\.1:\d+", "127.0.0.1:PORT", text)
     text = re.sub(r"\d+ s ago", "N s ago", text)
     return re.sub(r"\(\d\d:\d\d UTC\)", "(TIME UTC)", text)

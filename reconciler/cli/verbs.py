@@ -229,9 +229,9 @@ def help_(topic: tuple[str, ...], search: str | None, **_: Any) -> Command:
     if search is not None:
         if topic:
             raise click.UsageError("--search looks through every guide: leave out the topic")
-        return lambda console, _: search_guides(search, console)
+        return lambda console, _: search_guides(search, click.echo_via_pager, console)
     if not topic:
-        return lambda console, _: list_guides(console)
+        return lambda console, _: list_guides(click.echo_via_pager, console)
     context, usage = click.get_current_context().find_root(), ""
     for word in topic:
         group = context.command

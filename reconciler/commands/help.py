@@ -7,6 +7,7 @@ import shutil
 from collections.abc import Callable, Sequence
 from difflib import get_close_matches
 from importlib.resources import files
+from typing import Any
 
 from msgspec import Struct
 from msgspec.structs import replace
@@ -14,11 +15,14 @@ from msgspec.structs import replace
 from reconciler.commands.console import Console
 from reconciler.errors import Exit, UsageError
 from reconciler.render.guide import blocks, guide_text
-from reconciler.render.values import FORMAT_VERSION
+from reconciler.render.values import FORMAT_VERSION, wrapped
 
 _FIRST_LINE = re.compile(r"<!-- guide (?P<place>\d+), workspace: \w+ -->\n")
 _COMMENT = re.compile(r"<!-- (?:guide|run).*?-->\n+", re.DOTALL)
 _SENTENCE_END = re.compile(r"(?<=[.!?]) +")
+
+Page = Callable[[str], None]
+"""Shows what a terminal is too small for."""
 
 
 class Guide(Struct, frozen=True):
@@ -44,13 +48,12 @@ def show_guide(
     topic: Sequence[str],
     usage: str,
     commands: Sequence[str],
-    page: Callable[[str], None],
+    page: Page,
     console: Console,
 ) -> Exit:
     """Print the guide, or the help of the command, that is called so; `usage` is that help, if there is one.
 
-    Where a terminal is too small for it, it is shown by `page`. Errors: `UsageError` for what is neither,
-    with the guides and `commands` that are near it.
+    Errors: `UsageError` for what is neither, with the guides and `commands` that are near it.
     """
     guides, name = read_guides(), "-".join(topic)
     known = [*guides, *commands]
@@ -70,15 +73,10 @@ def show_guide(
             f"; `reconciler explain {topic[0]}` is about fields, codes and symbols" if not near else ""
         )
         raise UsageError(f"there is no guide or command {' '.join(topic)!r}: {advice}{explained}")
-    if console.paint.width and shown.count("\n") + 1 >= shutil.get_terminal_size().lines:
-        page(f"{shown}\n")
-    else:
-        document = {"format_version": FORMAT_VERSION, "topic": " ".join(topic), "text": text}
-        console.result(shown, document, is_code=True)
-    return Exit.DONE
+    return _result(shown, {"topic": " ".join(topic), "text": text}, page, console)
 
 
-def list_guides(console: Console) -> Exit:
+def list_guides(page: Page, console: Console) -> Exit:
     """Print the topic, title and purpose of each guide."""
     guides = read_guides()
     width, unfolded = max(map(len, guides)), replace(console.paint, width=0)
@@ -87,18 +85,13 @@ def list_guides(console: Console) -> Exit:
         for topic, guide in guides.items()
     ]
     lines.append("\n`reconciler help TOPIC` prints one; `reconciler help --search WORD` looks inside them.")
-    document = {
-        "format_version": FORMAT_VERSION,
-        "guides": [
-            {"topic": topic, "title": guide.title, "purpose": guide.purpose}
-            for topic, guide in guides.items()
-        ],
-    }
-    console.result("\n".join(lines), document)
-    return Exit.DONE
+    listed = [
+        {"topic": topic, "title": guide.title, "purpose": guide.purpose} for topic, guide in guides.items()
+    ]
+    return _result(wrapped("\n".join(lines), console.paint.width), {"guides": listed}, page, console)
 
 
-def search_guides(word: str, console: Console) -> Exit:
+def search_guides(word: str, page: Page, console: Console) -> Exit:
     """Print each sentence and line of the guides that has `word` in it, under its topic and heading.
 
     Errors: `UsageError` where there is no word.
@@ -117,12 +110,14 @@ def search_guides(word: str, console: Console) -> Exit:
         "\n    ".join([f"{console.paint.strong(topic)}, {heading}", *having])
         for (topic, heading), having in found.items()
     ]
-    document = {
-        "format_version": FORMAT_VERSION,
-        "found": [
-            {"topic": topic, "heading": heading, "lines": having}
-            for (topic, heading), having in found.items()
-        ],
-    }
-    console.result("\n".join(lines) or f"No guide has {word!r} in it.", document)
+    document = [{"topic": one, "heading": heading, "lines": have} for (one, heading), have in found.items()]
+    text = wrapped("\n".join(lines) or f"No guide has {word!r} in it.", console.paint.width)
+    return _result(text, {"found": document}, page, console)
+
+
+def _result(text: str, document: dict[str, Any], page: Page, console: Console) -> Exit:
+    if console.paint.width and text.count("\n") + 1 >= shutil.get_terminal_size().lines:
+        page(f"{text}\n")
+    else:
+        console.result(text, {"format_version": FORMAT_VERSION, **document}, is_code=True)
     return Exit.DONE
