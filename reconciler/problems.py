@@ -58,6 +58,7 @@ WARNINGS = {
     "nothing-to-copy": "An earlier customer is named, and nothing of it is copied.",
     "obsolete-field": "A field that the vendor no longer uses.",
     "send-date-over": "A day of mail that is over, of which the vendor does not say what becomes.",
+    "shortened-number": "A number of a table that a spreadsheet has shortened, like 1,23E+11.",
     "unread-file": "A file whose name ends in .yaml.txt or .yml.txt, which is not read.",
     "unused-preset": "A preset that no resource names.",
 }

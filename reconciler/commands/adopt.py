@@ -328,7 +328,10 @@ def adopt_update(
     console.problems(after.warnings)
     resets = sum(len(change.resets) for change in plan.every_change)
     if resets:
-        console.say(f"Live fields that nothing declares stay undeclared: {resets}. See them with plan.")
+        console.say(
+            f"Live fields that nothing declares stay undeclared: {resets}. See them with plan; declare them, "
+            "or name them under keep to have them as they are."
+        )
     return Exit.DONE
 
 

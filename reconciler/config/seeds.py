@@ -408,6 +408,7 @@ def _decoded(content: bytes) -> str:
     return content.decode(encoding).lstrip("\ufeff")
 
 
+_SHORTENED = re.compile(r" *[0-9](?:[.,][0-9]+)?E\+[0-9]{2} *")  # as Excel writes a number of 12 digits
 _SEPARATOR = re.compile(r'"?sep=([^\w\s"]|\t)"?[,;\t]*(?:\r\n?|\n|$)', re.IGNORECASE)
 
 
@@ -425,27 +426,40 @@ def _table(text: str, file: str, section: _Section, tell: _Tell) -> Iterator[Nod
         tell("csv-header", message, hint, line, column)
     named = max(column for column, header in enumerate(headers, start=1) if header)
     of_data = {name: at for at, (group, name) in enumerate(columns, start=1) if group and name}
-    misfits, unnamed = dict[int, int](), dict[int, list[int]]()  # line → cells, column → lines
+    misfits, odd = dict[int, int](), dict[tuple[bool, int], list[int]]()  # line → cells, column → lines
     for number, cells in records if not wrong else ():
         while len(cells) > named and not cells[-1].strip(BLANKS):
             cells.pop()
         if named <= len(cells) <= len(headers):
-            for column, cell in enumerate(cells, start=1):
-                if not headers[column - 1] and cell.strip(BLANKS):
-                    unnamed.setdefault(column, []).append(number)
+            for found in _odd_cells(headers, cells):
+                odd.setdefault(found, []).append(number)
             source = Source(file, row=number, header=line, columns=of_data)
             yield _row(source, columns, cells, section.cells)
         else:
             misfits[number] = len(cells)
-    for column, lines in unnamed.items():
-        message = f"this column has no header, and values{_lines_of(lines) or f' in line {lines[0]}'}"
-        tell("csv-header", message, "give it a header, or empty the column", line, column)
+    for (is_named, column), lines in odd.items():
+        if is_named:
+            message = (
+                f"a spreadsheet has shortened numbers here, and lost their last digits{_lines_of(lines)}"
+            )
+            hint = "let the cells of the column be text in the spreadsheet, and write the numbers again"
+            tell("shortened-number", message, hint, lines[0], column, Severity.WARNING)
+        else:
+            message = f"this column has no header, and values{_lines_of(lines) or f' in line {lines[0]}'}"
+            tell("csv-header", message, "give it a header, or empty the column", line, column)
     for number in [*misfits][:1]:
         message = f"this row has {misfits[number]} cells, the first line has {len(headers)}"
         hint = "add or remove cells; a cell that holds a delimiter is written in quotes"
         if misfits[number] < named:
             hint += "; Excel leaves empty cells at the end of rows out, so let a full column be the last"
         tell("csv-row", f"{message}{_lines_of([*misfits])}", hint, number)
+
+
+def _odd_cells(headers: Sequence[str], cells: Sequence[str]) -> Iterator[tuple[bool, int]]:
+    """Yield the column of each value without a header, as False, and of each shortened number, as True."""
+    for column, (header, cell) in enumerate(zip(headers, cells, strict=False), start=1):
+        if (not header and cell.strip(BLANKS)) or ("E+" in cell and _SHORTENED.fullmatch(cell)):
+            yield bool(header), column
 
 
 def _row(

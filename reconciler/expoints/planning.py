@@ -96,16 +96,17 @@ def _findings(
             message = f"{len(found)} columns are called {item.column}: {these}; write the id"
             yield "ambiguous-column", message, str(item.place)
         elif found[0].archived:
-            yield "archived-column", f"column {item.column} is archived", str(item.place)
+            yield "archived-column", f"column {item.column} is archived; leave it out", str(item.place)
     for id, number in ids.items():
         if number > 1:
-            yield "column-twice", f"column {id} is given more than once", str(customer.place)
+            yield "column-twice", f"column {id} is given more than once; keep one", str(customer.place)
     # Data of an earlier customer is copied by the server, so what is missing here may come from there.
     if customer.members.get("PreviousId") is None:
         for column in required:
             if column.id in given:
                 continue
-            message, row = f"the tenant requires {column.name} (column {column.id})", customer.place
+            message = f"the tenant requires a value of {column.name} (column {column.id})"
+            row = customer.place
             names = (str(column.id), canonical(column.name))
             at = next((at for name, at in customer.columns.items() if canonical(name) in names), 0)
             if (
@@ -255,7 +256,8 @@ def plan_seeds(scope: SeedScope, seeds: Sequence[Seed]) -> SeedsPlan:
         blocks = [*scope.check(seed, unsent), *blocks_of(seed, columns), *renamed[seed.key]]
         if gone := [one for one in some if one.customer.email in opted_out]:
             places = ", ".join(str(one.customer.place) for one in gone[:3])
-            blocks.append(Block("opted-out", f"{len(gone)} of its mailboxes want no more mail ({places})"))
+            why = f"{len(gone)} of its mailboxes want no more mail, so use others ({places})"
+            blocks.append(Block("opted-out", why))
         plans.append(SeedPlan(seed, some, tuple(blocks)))
     return SeedsPlan(tuple(plans), columns, settled)
 

@@ -154,7 +154,8 @@ def judged(recipient: Recipient, explained: Mapping[str, Explained]) -> Recipien
     known, count = explained.get(recipient.mailbox, NOTHING), recipient.count
     if recipient.is_agreed or count == 0:
         return recipient
-    note = f"a mailbox has {count} customers, and this journal explains {known.most}"
+    noun = "customer" if count == 1 else "customers"
+    note = f"a mailbox has {count} {noun}, and this journal explains {known.most}"
     if count <= known.most:
         if recipient.ids is not None and known.ids is not None:
             is_explained = len(set(recipient.ids) - known.ids) <= known.most - known.before

@@ -71,6 +71,14 @@ def test_another_word_for_the_identity_is_read_as_it_and_said_once(word: str) ->
     assert said.hint == "write email"
 
 
+def test_a_number_that_a_spreadsheet_has_shortened_is_read_as_it_stands_and_said() -> None:
+    found, report = read('email,A,B\na,1.5E+3,12E+11\nb,5E+11,x\nc,"1,23456E+11",x\n')
+    assert [row.value["data"]["A"] for row in found] == ["1.5E+3", "5E+11", "1,23456E+11"]
+    (said,) = report.problems()
+    assert (said.code, said.severity, str(said.place)) == ("shortened-number", Severity.WARNING, "t.csv:3:2")
+    assert said.message.endswith("(line 3; likewise 4)")
+
+
 def test_every_cell_has_its_line_and_its_column_of_the_table() -> None:
     (first, second), _ = read('email,A,number\na,"x\ny",1\nb,z,2\n')
     assert str(first.at("number").place) == "t.csv:2:3"

@@ -64,7 +64,7 @@ class TestTheTenant:
         lines += ["    notification_email_addresses: [qa@example.com]", "    customers:"]
         lines += [f"      - {json.dumps({'email': JOHN, 'data': {**DATA, 'Region': 'x'}})}"]
         world.write("smoke.yaml", "\n".join(lines))
-        assert "column Region is archived (configs/smoke.yaml:7:" in world.plan()[1]
+        assert "column Region is archived; leave it out (configs/smoke.yaml:7:" in world.plan()[1]
 
     @pytest.mark.parametrize(
         ("table", "places"),
@@ -82,7 +82,7 @@ class TestTheTenant:
         world.write("people.csv", f"\n\n{table}")
         world.declare(customers=None, customers_from="people.csv", **data({"Business Unit": None}))
         shown = world.plan()[1].replace("configs/people.csv", "T")
-        assert f"the tenant requires Business Unit (column 18) ({places})" in shown
+        assert f"the tenant requires a value of Business Unit (column 18) ({places})" in shown
 
     def test_a_column_of_a_table_that_is_refused_is_named_at_its_header(self, world: SeedWorld) -> None:
         header = "email," + ",".join(DATA).replace("Business Unit", "Business\u00a0Unit")
