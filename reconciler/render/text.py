@@ -151,7 +151,7 @@ def _entries(kind: Kind, entries: Sequence[Change | Blocked], paint: Paint) -> l
         if isinstance(one, Blocked):
             symbol = (paint.doubt if one.is_in_doubt else paint.blocked)(sign_of(one))
             what = f"{what}, {one.why}" if change else one.why
-            reasons = [f"    {symbol} {harmless(block.message)}" for block in one.blocks]
+            reasons = [f"    {symbol} {harmless(block.message)} [{block.code}]" for block in one.blocks]
         else:
             symbol, reasons = getattr(paint, one.action.value)(sign_of(one)), []
         lines = [f"{symbol} {paint.strong(one.key)}  {what}", *reasons]
@@ -467,7 +467,7 @@ def seed_title(plan: SeedPlan, paint: Paint = PLAIN, by_hand: str = "") -> tuple
 def seed_lines(plan: SeedPlan) -> Iterator[tuple[str, str]]:
     """Yield what there is to say of a seed: `!` against sending, `~` changed since, or a note."""
     for block in plan.blocks:
-        yield "!", block.message
+        yield "!", f"{block.message} [{block.code}]"
     for path, (number, _) in plan.changes.items():
         customers = counted(number, "customer")
         if path:
