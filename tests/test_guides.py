@@ -10,6 +10,8 @@ from pathlib import Path
 
 import pytest
 
+from reconciler.commands.explain import topics
+from reconciler.expoints.model import SEEDS
 from tests.conftest import ROOT
 from tests.journal.conftest import database, postgresql, server  # noqa: F401  # a journal needs a database
 from tests.render.test_wrapped import on_terminal
@@ -87,3 +89,19 @@ def test_a_guide_fits_a_terminal_and_shows_no_markup(topic: str, monkeypatch: py
     lines = on_terminal(80, "help", topic).splitlines()
     prose = [line for line in lines if not line.startswith("    ")]
     assert [line for line in prose if len(line) > 80 or re.search(r"\]\(|\*\*|`|<!--|^[#|]", line)] == []
+
+
+def test_every_refusal_has_a_paragraph_that_says_why_what_to_check_and_what_to_write() -> None:
+    parts = (FOLDER / "what-exit-3-asks-of-me.md").read_text("utf-8").split("\n### ")[1:]
+    paragraphs = {part.partition("\n")[0]: part for part in parts}
+    codes = {
+        group: {one.name for one in topics() if one.group == group} for group in ("refusals", "problems")
+    }
+    assert codes["refusals"] <= paragraphs.keys() <= codes["refusals"] | codes["problems"] | {"found"}
+    whole = re.compile(r"\*\*Why:\*\*\s.*\*\*Check:\*\*\s.*\*\*Write:\*\*\s", re.DOTALL)
+    assert [code for code, part in paragraphs.items() if not whole.search(part)] == []
+
+
+def test_the_reference_of_a_table_of_customers_has_every_field() -> None:
+    text = (FOLDER / "send-a-test-batch.md").read_text("utf-8")
+    assert {*re.findall(r"^\| `(\w+)` \|", text, re.MULTILINE)} == {*SEEDS.cells}

@@ -73,7 +73,7 @@ def test_another_word_for_the_identity_is_read_as_it_and_said_once(word: str) ->
 
 def test_a_number_that_a_spreadsheet_has_shortened_is_read_as_it_stands_and_said() -> None:
     found, report = read('email,A,B\na,1.5E+3,12E+11\nb,5E+11,x\nc,"1,23456E+11",x\n')
-    assert [row.value["data"]["A"] for row in found] == ["1.5E+3", "5E+11", "1,23456E+11"]
+    assert [row.at("data", "A").value for row in found] == ["1.5E+3", "5E+11", "1,23456E+11"]
     (said,) = report.problems()
     assert (said.code, said.severity, str(said.place)) == ("shortened-number", Severity.WARNING, "t.csv:3:2")
     assert said.message.endswith("(line 3; likewise 4)")
