@@ -70,7 +70,7 @@ def show_guide(
             else "`reconciler help` lists them, and --search looks inside"
         )
         explained = (
-            f"; `reconciler explain {topic[0]}` is about fields, codes and symbols" if not near else ""
+            f"; `reconciler explain {topic[-1]}` is about fields, codes and symbols" if not near else ""
         )
         raise UsageError(f"there is no guide or command {' '.join(topic)!r}: {advice}{explained}")
     return _result(shown, {"topic": " ".join(topic), "text": text}, page, console)
