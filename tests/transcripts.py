@@ -101,8 +101,9 @@ def assert_transcripts(page: str, folder: Path, **variables: str) -> None:
     for step, output in zip(steps, printed, strict=False):
         if step.output is None:
             assert not output, (step.command, output)
-        elif not shows(step.output, output):
-            assert (step.command, timeless(output)) == (step.command, timeless(step.output))
+        else:
+            told = f"$ {step.command}\n{timeless(output)}\nand the page shows\n{timeless(step.output)}"
+            assert shows(step.output, output), told
 
 
 def shows(shown: str, printed: str) -> bool:
