@@ -47,7 +47,8 @@ def way_back(number: int, session: Session, memory: Memory) -> tuple[list[Declar
     ]
     # Where something may have been created and no id of it is known, nothing is deleted for it.
     nameless = [o for o in changed if o.intent.before is None and id_after(o) is None]
-    named = [o for o in changed if o not in nameless]
+    # Several are written at once, in any order.
+    named = sorted((o for o in changed if o not in nameless), key=lambda o: o.intent.key)
     defaults = known_defaults(session.kind, session.target.defaults, memory.learned)
     declared = [
         rollback(
