@@ -62,6 +62,7 @@ def helped(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
         (["plan"], 0, r"\AUsage: reconciler plan \[OPTIONS\]"),
         (["seeds", "send"], 0, r"\AUsage: reconciler seeds send \[OPTIONS\] KEY"),
         (["acount"], 1, "no guide or command 'acount': write second-account"),
+        (["excel"], 1, "no guide or command 'excel': .* --search looks inside"),
         (["aply"], 1, "no guide or command 'aply': write apply"),
         (["--search", " "], 1, "--search needs a word"),
         (["invitation_time"], 1, "`reconciler explain invitation_time` is about fields"),

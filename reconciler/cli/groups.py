@@ -98,8 +98,9 @@ def history_prune(older_than: str, yes: bool, **options: Any) -> Command:
 def restore(number: int, **options: Any) -> Command:
     """Plan the way back from a run, ask, carry it out, verify it.
 
-    What was empty before the run is reset, within the limits of every plan. With --plan or --out nothing is
-    written; apply FILE carries out what --out wrote, once it was reviewed.
+    RUN is its number, which history lists. What was empty before the run is reset, within the limits of
+    every plan. With --plan or --out nothing is written; apply FILE carries out what --out wrote, once it was
+    reviewed.
     """
     from reconciler.commands.apply import ApplyOptions, apply
     from reconciler.commands.plan import PlanOptions, plan

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import re
+import shlex
 from collections.abc import Iterator, Mapping, Sequence
 from difflib import get_close_matches
 from pathlib import Path
@@ -79,7 +80,10 @@ def explain(words: Sequence[str], flags: Sequence[Topic], console: Console, _: E
     found = find(word, every) or [one for one in every if one.group in (word, f"{word}s")]
     if not found:
         near = " or ".join(near_names(word, every))
-        hint = f"did you mean {near}?" if near else "reconciler explain lists what there is"
+        hints = [f"did you mean {near}?"] if near else []
+        if len(word) > 2 and any(word.casefold() in one.text.casefold() for one in read_guides().values()):
+            hints.append(f"`reconciler help --search {visible(shlex.quote(word))}` finds it in the guides")
+        hint = " ".join(hints) or "reconciler explain lists what there is"
         raise UsageError(f"nothing is called {visible(word)}; {hint}")
     if len(found) > MOST_IN_FULL:
         text = "\n".join(columns([(one.name, one.about) for one in found]))
@@ -263,7 +267,9 @@ def near_names(word: str, every: Sequence[Topic]) -> list[str]:
     """Return the names that are like a word, the nearest first; a path in whole, if its end is."""
     names = {alias: one.name for one in every for alias in (one.name, one.name.lstrip("-"), *one.also)}
     names |= {name.rpartition(".")[2]: full for name, full in [*names.items()] if "." in name}
-    near = get_close_matches(word[:100].lower(), names, n=6)
+    sought = word[:100].lower()
+    near = [one for one in names if sought in re.split("[_-]", one)]
+    near += get_close_matches(sought, names, n=6, cutoff=0.7)
     return list(dict.fromkeys(names[one] for one in near))[:3]
 
 

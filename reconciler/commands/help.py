@@ -63,7 +63,7 @@ def show_guide(
     elif usage:
         text = shown = usage
     else:
-        near = [one for one in known if name and name in one] or get_close_matches(name, known, cutoff=0.5)
+        near = [one for one in known if name and name in one] or get_close_matches(name, known, cutoff=0.55)
         advice = (
             f"write {' or '.join(near)}"
             if near

@@ -29,7 +29,7 @@ _SORTS = {
     "surveys": ("survey", "surveys", "paste a line under survey_settings:"),
     "lists": ("contact list", "contact lists", "paste a line into an import configuration"),
     "columns": ("column", "columns", "each customer of a seed needs every required one"),
-    "statuses": ("status", "statuses", "a seed names those that mean that no mail was sent"),
+    "statuses": ("status", "statuses", "name in a seed only those that mean that no mail was sent"),
 }
 """What one and several of a sort are called, and what the files do with them."""
 _NO_CALL = (

@@ -232,8 +232,9 @@ def split_assignment(text: str, targets: Collection[str] = (), target: str = "")
     """
     path, sign, value = text.partition("=")
     is_yaml, path = path.endswith(":"), path.removesuffix(":")
-    if not sign or not path.strip(".") or ".." in path:
-        raise UsageError(f"{visible(text)} is not of the form PATH=VALUE, like update_type_id=1")
+    if not sign or not path.strip(".") or ".." in path or path != path.strip():
+        form = "PATH=VALUE, without blanks around the =, like update_type_id=1"
+        raise UsageError(f"{visible(text)} is not of the form {form}")
     if targets and path.startswith(f"{TARGETS}."):
         rest = path.removeprefix(f"{TARGETS}.")
         # A name of a target may hold dots: the longest one that fits is meant.

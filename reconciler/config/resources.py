@@ -14,7 +14,7 @@ from msgspec import Struct, field
 from pydantic import BaseModel, ConfigDict, Field, PlainValidator, WithJsonSchema
 from pydantic.alias_generators import to_pascal
 
-from reconciler.config.names import LINE_BREAK, LONGEST_NAME, meant, visible
+from reconciler.config.names import LINE_BREAK, LONGEST_NAME, NAME, meant, visible
 from reconciler.config.nodes import Node
 from reconciler.config.validation import (
     Choice,
@@ -113,7 +113,8 @@ def _day(value: object) -> date:
 def _targets(value: object) -> object:
     if isinstance(value, dict) or (isinstance(value, list) and all(isinstance(name, str) for name in value)):
         return value
-    hint = "write [one, two], or {one: {name: value}, two: {}}"
+    is_name = isinstance(value, str) and NAME.fullmatch(value)
+    hint = f"write [{value}]" if is_name else "write [one, two], or {one: {name: value}, two: {}}"
     raise refusal("wrong-type", "names of targets are expected", hint)
 
 

@@ -330,7 +330,7 @@ class SeedReader(Struct, Generic[S], frozen=True, eq=False, dict=True):
         try:
             if PurePosixPath(path).suffix.lower() not in FORMS:
                 message = "the name of the file ends in neither .csv nor .jsonl"
-                hint = "write a table as .csv, or one object a line as .jsonl"
+                hint = "save it as “CSV UTF-8 (Comma delimited)” in Excel, or write .jsonl, one object a line"
                 raise Unreadable(Refusal("unknown-format", message, hint))
             content = files.content(path)
         except Unreadable as unreadable:

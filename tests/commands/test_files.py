@@ -240,6 +240,7 @@ def test_a_target_is_one_and_something_lives_there(
 
 REFUSED = [
     ("news-*", "first_row", "PATH=VALUE"),
+    ("news-*", "first_row = 1", "without blanks around the ="),
     ("news-*", "frist_row=1", "write first_row"),
     ("news-*", "FirstRow=1", "write first_row"),
     ("news-*", "targets.nowhere.id=1", "targets.NAME.FIELD"),

@@ -88,7 +88,7 @@ WHOLE = "letters:\n  l: {%s, customers: [{email: a}]}"
     [
         # where it lives
         ("letters:\n  l: {customers: [{email: a}]}", "missing-field", 2, 3, "add targets"),
-        (WHOLE % "targets: one", "wrong-type", 2, 16, "write [one, two]"),
+        (WHOLE % "targets: one", "wrong-type", 2, 16, "write [one]"),
         (WHOLE % "targets: []", "no-target", 2, 16, "name at least one"),
         (WHOLE % "targets: {one: {targets: [two]}}", "misplaced", 2, 23, "it stands on the seed"),
         ("letters:\n  -l: {targets: [one]}", "invalid-name", 2, 3, "use at most 100 letters"),
