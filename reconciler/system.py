@@ -16,6 +16,7 @@ import os
 import signal
 import stat
 import sys
+from contextlib import suppress
 from pathlib import Path
 
 from reconciler.errors import Refused
@@ -119,7 +120,8 @@ def end_now(pid: int, *, group: bool = False, windows: bool = False) -> None:
     """End a process, or the group that it leads, at once; it cannot catch that. None is no error."""
     try:
         if sys.platform == "win32" or windows:
-            os.kill(pid, signal.SIGTERM)  # by which Windows ends a process at once; there are no groups
+            with suppress(OSError):  # one that has ended is refused there, or an invalid argument
+                os.kill(pid, signal.SIGTERM)  # by which Windows ends a process at once; there are no groups
         elif group:
             os.killpg(pid, signal.SIGKILL)
         else:

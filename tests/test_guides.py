@@ -66,6 +66,7 @@ def helped(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
         (["aply"], 1, "no guide or command 'aply': write apply"),
         (["--search", " "], 1, "--search needs a word"),
         (["invitation_time"], 1, "`reconciler explain invitation_time` is about fields"),
+        (["x" * 9_000], 1, "no guide or command 'x{80}…': .+ explain x{80}…`"),
         (["seeds", "fly"], 1, "no guide or command 'seeds fly': "),
         (["second-account", "--search", "x"], 1, "leave out the topic"),
     ],

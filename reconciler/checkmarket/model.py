@@ -409,6 +409,7 @@ _FACTS = Facts(
         "email_must_be_unique_within_group": "what it does, now that groups no longer exist",
         "first_row": "whether the first row of a file is 0 or 1",
         "row_delimiter": r"whether \n is sent as these two characters or as a line break",
+        "is_reusable": "whether a configuration that is hidden can be brought back by its id",
         "default_language_code": "whether a region may follow, as in nl-BE",
         "update_type_id": "what 1 does without a survey, and whether 2 or a true email_must_be_unique_… wins",
     },

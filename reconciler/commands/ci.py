@@ -24,6 +24,7 @@ from reconciler.commands.init import repository_around, write_new
 from reconciler.commands.session import chosen_target
 from reconciler.commands.workspace import Selection, open_workspace
 from reconciler.config.discovery import content_of, shown
+from reconciler.config.names import visible
 from reconciler.config.settings import Target, needs_credentials, references_in
 from reconciler.config.yaml import LARGEST_FILE, read
 from reconciler.engine.kind import Json
@@ -53,6 +54,8 @@ _FORM = "OWNER/REPOSITORY@COMMIT, or https://…@COMMIT, with all 40 digits of t
 _SOURCE = re.compile(r"((?:https://|file:///)?[\w.:/~-]+/[\w.~-]+)?(?:@([0-9a-f]{40}))?")
 _REMOTE = re.compile(r"(?:https://|ssh://)?(?:[^@/]+@)?([\w.-]+\.[\w-]+)(?::22)?[:/](.+?)(?:\.git)?/?")
 _PLAIN = re.compile(r"[\w./ -]+")  # what needs no quotes in any of the files
+_VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")  # what a shell, too, takes for a name and nothing else
+_HOST = re.compile(r"[\w.:[\]-]+")
 _CALL = re.compile(r"([^/]+/[^/]+)/\.github/workflows/reconcile-(plan|apply|drift)\.ya?ml@(.+)")
 
 
@@ -157,16 +160,18 @@ def _facts(selection: Selection, environment: Environment) -> tuple[dict[str, An
         branch = max(found, key=lambda ref: "/remotes/" in ref, default=here or branch)
     branch = branch.removeprefix("refs/remotes/origin/").removeprefix("refs/heads/")
     path = workspace.folder.resolve().relative_to(top).as_posix()
-    for name in (path, branch):
-        if not _PLAIN.fullmatch(name):
-            raise UsageError(
-                f"{name} has signs that mean something in files of CI: letters and digits do not"
-            )
     there = [*workspace.targets.values()]
     apis = {target.name: (target.checkmarket, target.expoints) for target in there}
     real = [one for one in there if any(api and needs_credentials(api.url) for api in apis[one.name])]
     targets = [chosen_target(workspace, selection.target)] if selection.target else real or there
     secrets = {target.name: secrets_of(target) for target in targets}
+    variables = [*dict.fromkeys(name for named in secrets.values() for name in named)]
+    hosts = [*dict.fromkeys(host for target in targets for host in _untrusted(target))]
+    for form, names in ((_PLAIN, (path, branch)), (_VARIABLE, variables), (_HOST, hosts)):
+        if wrong := [name for name in names if not form.fullmatch(name)]:
+            raise UsageError(
+                f"{visible(wrong[0])} has signs that mean something in files of CI: letters and digits do not"
+            )
     main = top / ".gitlab-ci.yml"
     facts = {
         "main_of_gitlab": main.read_bytes().decode("utf-8", "replace") if main.is_file() else None,
@@ -178,8 +183,8 @@ def _facts(selection: Selection, environment: Environment) -> tuple[dict[str, An
             {"name": name, "secrets": named, "allowed": [one for one in named if not owner_of(one)]}
             for name, named in secrets.items()
         ],
-        "secrets": [*dict.fromkeys(name for named in secrets.values() for name in named)],
-        "hosts": [*dict.fromkeys(host for target in targets for host in _untrusted(target))],
+        "secrets": variables,
+        "hosts": hosts,
         "journal_in_git": any(
             (one.journal.text or "").startswith("git+branch:") for one in targets if one.journal
         ),
@@ -258,7 +263,7 @@ def callers_in(top: Path, system: str) -> Iterator[Caller]:
             call, given, secrets = _CALL.fullmatch(str(job.get("uses"))), job.get("with"), job.get("secrets")
             if system == "github" and call and isinstance(given, dict):
                 targets: Json = []
-                with suppress(ValueError):
+                with suppress(ValueError, RecursionError):
                     targets = json.loads(str(given.get("targets")))
                 yield Caller(
                     file,

@@ -13,6 +13,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from reconciler.commands.console import Console
+from reconciler.config.names import LONGEST_SHOWN, visible
 from reconciler.errors import Exit, UsageError
 from reconciler.render.guide import blocks, guide_text
 from reconciler.render.values import FORMAT_VERSION, wrapped
@@ -63,16 +64,19 @@ def show_guide(
     elif usage:
         text = shown = usage
     else:
-        near = [one for one in known if name and name in one] or get_close_matches(name, known, cutoff=0.55)
+        near = [one for one in known if len(name) > 1 and name in one]
+        near = near or get_close_matches(name[:LONGEST_SHOWN], known, cutoff=0.55)
         advice = (
             f"write {' or '.join(near)}"
             if near
             else "`reconciler help` lists them, and --search looks inside"
         )
         explained = (
-            f"; `reconciler explain {topic[-1]}` is about fields, codes and symbols" if not near else ""
+            f"; `reconciler explain {visible(topic[-1])}` is about fields, codes and symbols"
+            if not near
+            else ""
         )
-        raise UsageError(f"there is no guide or command {' '.join(topic)!r}: {advice}{explained}")
+        raise UsageError(f"there is no guide or command '{visible(' '.join(topic))}': {advice}{explained}")
     return _result(shown, {"topic": " ".join(topic), "text": text}, page, console)
 
 

@@ -37,21 +37,24 @@ _HIDDEN = (
 )
 _STEERING = re.compile(f"[\x00-\x1f{_HIDDEN}]")
 # The same within strings of JSON, where those of ASCII are escaped already, and where no escape loses
-# anything: so also what joins characters of words and emoji, and `##[`, a command of GitHub's runner.
-_IN_JSON = re.compile(f"[\u200c\u200d{_HIDDEN}]|#(?=#\\[)")
+# anything: so also what joins characters of words and emoji, and what begins a command of a CI runner.
+_COMMAND = re.compile(r"#(?=#(?:vso)?\[)", re.IGNORECASE)
+_IN_JSON = re.compile(f"[\u200c\u200d{_HIDDEN}]|{_COMMAND.pattern}", re.IGNORECASE)
 
 
 def harmless(text: str) -> str:
     """Return text in which what steers a terminal, the direction of writing or a CI runner is an escape.
 
-    GitHub's runner takes a line for a command that begins with `::`, or holds `##[`.
+    GitHub's runner takes a line for a command that begins with `::`, or holds `##[`; that of Azure Pipelines
+    one that holds `##vso[`.
     """
 
     def escape(found: re.Match[str]) -> str:
         code = ord(found[0])
         return f"\\u{code:04x}" if code < 0x10000 else f"\\U{code:08x}"
 
-    text = _STEERING.sub(escape, text).replace("##[", "\\u0023#[")
+    text = _STEERING.sub(escape, text)
+    text = _COMMAND.sub(escape, text) if "##" in text else text
     blanks = len(text) - len(text.lstrip())
     return f"{text[:blanks]}\\u003a{text[blanks + 1 :]}" if text.startswith("::", blanks) else text
 
@@ -227,8 +230,8 @@ COLOURED = Paint(
 def log_line(now: float, level: Level, event: str, fields: Mapping[str, Any]) -> str:
     """Return one event as one line of JSON in plain ASCII, which neither a terminal nor a runner obeys."""
     document = {"time": moment(now), "level": level, "event": event, **fields}
-    # `##[` would be a command to GitHub's runner; it only ever stands within a string.
-    return json.dumps(document).replace("##[", "\\u0023#[")
+    # What would be a command to a CI runner only ever stands within a string.
+    return _COMMAND.sub(r"\\u0023", json.dumps(document))
 
 
 def moment(at: float) -> str:

@@ -338,6 +338,9 @@ def test_doctor_names_targets_pins_secrets_and_a_journal_that_are_missing(tmp_pa
         assert "can move" in after[system, "pin"]
         assert "it is our files" in after[system, "workspace"]
         assert "OTHER_KEY, as by ." in after[system, "secrets of 1.0"]
+    drift = folder / ".github/workflows/reconciler-drift.yml"
+    drift.write_text(re.sub("targets: '.*?'", f"targets: '{'[' * 100_000}'", drift.read_text()))
+    assert examined(folder)["GitHub", "drift"].startswith("problem: missing for 1.0, production, third in .")
 
 
 def test_what_is_there_is_left_and_its_difference_shown(tmp_path: Path) -> None:
@@ -373,9 +376,22 @@ def test_a_source_that_cannot_be_run_is_refused_and_nothing_written(
     assert {path.name for path in folder.iterdir()} == {".git", "our files"}
 
 
-def test_a_workspace_whose_name_means_something_there_is_refused(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("name", "before", "after"),
+    [
+        ("a$(b)", "", ""),
+        ("configs", "EXPOINTS_PASS", '"$(touch x)"'),
+        ("configs", "EXPOINTS_PASS", '"A B"'),
+        ("configs", "api.example.com", "api.example.com;x"),
+    ],
+)
+def test_a_name_that_means_something_there_is_refused(
+    tmp_path: Path, name: str, before: str, after: str
+) -> None:
+    folder = workspace(tmp_path, REAL.replace(before, after) if before else REAL, name).folder
     with pytest.raises(UsageError, match="signs that mean something"):
-        written(workspace(tmp_path, name="a$(b)").folder, "azure")
+        written(folder, "azure")
+    assert not (folder / ".azure").exists()
 
 
 DIRECT = """

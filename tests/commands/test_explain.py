@@ -60,6 +60,7 @@ def literals(text: str) -> Iterator[str]:
         ("SurveySettings.InvitationTime", "import_configs.survey_settings.invitation_time", "hh:mm, in UTC"),
         ("import_configs.newsletter-nl.date_format", "import_configs.date_format", "(documented)"),
         ("is_reusable", "import_configs.is_reusable", "false (inferred)"),
+        ("IsReusable", "import_configs.is_reusable", "not known whether a configuration that is hidden"),
         ("first_row", "import_configs.first_row", "not known whether the first row"),
         ("row_delimiter", "import_configs.row_delimiter", "a plan takes it for empty (assumed)"),
         ("column_mappings", "import_configs.column_mappings", "kept unless declared or under reset:"),

@@ -167,7 +167,15 @@ def test_a_file_cannot_be_named_so_that_it_commands(step: World, name: str) -> N
 
 
 @pytest.mark.parametrize(
-    "text", ["::error::x", "##[error]x", "  ::stop-commands::x", "x ##[group]y", "::add-mask::a"]
+    "text",
+    [
+        "::error::x",
+        "##[error]x",
+        "  ::stop-commands::x",
+        "x ##[group]y",
+        "::add-mask::a",
+        "x ##Vso[task.complete]",
+    ],
 )
 @pytest.mark.parametrize("as_json", [True, False])
 def test_no_value_commands_and_json_says_it_all_the_same(step: World, text: str, as_json: bool) -> None:
@@ -196,8 +204,9 @@ def test_a_file_at_the_top_cannot_be_named_so_that_it_commands(
 
 
 def assert_commands_nothing(text: str) -> None:
-    """A runner takes nothing in it for a command, of the old form or the new one."""
+    """A runner takes nothing in it for a command, of the old form or the new one, or of Azure Pipelines."""
     assert "##[" not in text
+    assert "##vso[" not in text.lower()
     assert [line for line in text.splitlines() if line.strip().startswith("::")] == []
 
 

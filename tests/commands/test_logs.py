@@ -169,7 +169,7 @@ def test_waiting_a_question_and_what_it_is_about_are_events_and_progress_is_none
 
 
 @pytest.mark.parametrize(
-    "text", ["::error::x", "##[error]x", "a\n::error::b", "\x1b[31m", "\u202e", "\ud800"]
+    "text", ["::error::x", "##[error]x", "##vso[x]", "a\n::error::b", "\x1b[31m", "\u202e", "\ud800"]
 )
 def test_no_text_commands_a_runner_or_a_terminal(world: World, screen: Screen, text: str) -> None:
     console = logged(world, screen)
