@@ -89,6 +89,10 @@ def init_ci(
         where = where.removeprefix("https://github.com/")
     facts |= {"source": where, "commit": commit}
     files, steps = ci_files(system, facts)
+    for name in files:
+        real = (top / name).resolve()
+        if not real.is_relative_to(top) or (real.exists() and not real.is_file()):
+            raise UsageError(f"{name} leads out of the repository or is no file: move it away")
     left = [name for name in files if (top / name).exists()]
     written = write_new(top, {name: text for name, text in files.items() if name not in left})
     names = [shown(path, environment.folder) for path in written]

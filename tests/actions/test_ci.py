@@ -357,6 +357,12 @@ def test_what_is_there_is_left_and_its_difference_shown(tmp_path: Path) -> None:
     (folder / ".gitlab/reconciler.yml").unlink()
     assert written(folder, "gitlab", json=True).document["written"] == [".gitlab/reconciler.yml"]
     assert "does not include .gitlab/reconciler.yml" in examined(folder)["GitLab", "include"]
+    (folder / ".azure").symlink_to(tmp_path)
+    (folder / ".github/workflows/reconciler-plan.yml").mkdir(parents=True)
+    for system, name in (("azure", "reconciler.yml"), ("github", "workflows/reconciler-plan.yml")):
+        with pytest.raises(UsageError, match=f".{system}/{name} leads out of the repository or is no file"):
+            written(folder, system)
+    assert not (tmp_path / "reconciler.yml").exists()
 
 
 @pytest.mark.parametrize(
