@@ -116,12 +116,12 @@ def _lists(session: Session, console: Console) -> list[Found]:
     for id in sorted({*names, *uses}):
         used = uses.get(id, [])
         by = f"used by {in_short([*map(shown, used)])}" if used else "used by no import configuration"
-        found += [
-            Found(id, name, f"contact_list: {_written(name)}", f"{id}, {by}", {"used_by": used})
-            for name in names.get(id, [])
-        ]
-        if id not in names:
-            found.append(Found(id, None, f"contact_list_id: {id}", by, {"used_by": used}))
+        for called in names.get(id, [""]):
+            written = called and _written(called)
+            paste = f"contact_list: {written}" if written else f"contact_list_id: {id}"
+            found.append(
+                Found(id, called or None, paste, f"{id}, {by}" if written else by, {"used_by": used})
+            )
     return found
 
 
