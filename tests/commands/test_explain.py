@@ -65,6 +65,11 @@ def literals(text: str) -> Iterator[str]:
         ("row_delimiter", "import_configs.row_delimiter", "a plan takes it for empty (assumed)"),
         ("column_mappings", "import_configs.column_mappings", "kept unless declared or under reset:"),
         ("customer_seeds.x.customers[0].send_date", "customer_seeds.customers.send_date", "time_zone"),
+        (
+            "data.encryption_key",
+            "customer_seeds.customers.data.encryption_key",
+            "names three fields only",
+        ),
         ("send", "customer_seeds.send", "on_change again where the content"),
         ("targets.production.limits.updates", "targets.limits.updates", 'default "30%"'),
         ("would_hide", "would-hide", "goes on with the others: exit 3"),
