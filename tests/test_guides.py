@@ -67,6 +67,7 @@ def helped(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
         (["--search", " "], 1, "--search needs a word"),
         (["invitation_time"], 1, "`reconciler explain invitation_time` is about fields"),
         (["x" * 9_000], 1, "no guide or command 'x{80}…': .+ explain x{80}…`"),
+        (["snadbox"], 1, r"'snadbox': write sandbox(?! or sandbox)"),
         (["seeds", "fly"], 1, "no guide or command 'seeds fly': "),
         (["second-account", "--search", "x"], 1, "leave out the topic"),
     ],

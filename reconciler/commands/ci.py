@@ -246,7 +246,7 @@ def doctor_ci(selection: Selection, console: Console, environment: Environment) 
         if callers
     ]
     if not parts:
-        mend = f"reconciler init --ci writes them, for {', '.join(_SYSTEMS)}"
+        mend = f"reconciler init --ci {'|'.join(_SYSTEMS)} writes them"
         parts = [("CI", [problem("callers", "no file of a CI system here runs this tool", mend)])]
     console.result(doctor_text(parts, console.paint), doctor_document(parts), has_summary=True)
     return exit_of(parts)
@@ -327,7 +327,7 @@ def _checks(
         }
         subject, needed = f"secrets of {target['name']}", ", ".join(target["secrets"])
         if without:
-            mend = f"name them as some of {', '.join(PASSED_ON)}" if system == "github" else again
+            mend = f"write one of {', '.join(PASSED_ON)} in its place" if system == "github" else again
             where = ", ".join(sorted({*without.values()}))
             yield problem(subject, f"not handed over: {', '.join(without)}, as by {where}", mend)
         elif needed and here:

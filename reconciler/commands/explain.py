@@ -168,7 +168,7 @@ def _resolved(node: Schema, definitions: Schema) -> Schema:
         node = {**definitions[node["$ref"].rpartition("/")[2]], **node}
     found = [_resolved(choice, definitions) for choice in node.get("anyOf", ())]
     inner = [one for one in found if {"properties", "additionalProperties", "items"} & one.keys()]
-    return {**inner[-1], **node} if inner else node
+    return {**(inner[-1] if inner else {}), **node, **({"anyOf": found} if found else {})}
 
 
 def _details(name: str, node: Schema) -> dict[str, str]:

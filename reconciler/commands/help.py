@@ -57,7 +57,7 @@ def show_guide(
     Errors: `UsageError` for what is neither, with the guides and `commands` that are near it.
     """
     guides, name = read_guides(), "-".join(topic)
-    known = [*guides, *commands]
+    known = [*dict.fromkeys((*guides, *commands))]
     if name in guides:
         text = guides[name].text.rstrip()
         shown = guide_text(text, console.paint) if console.paint.width else text

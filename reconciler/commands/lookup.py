@@ -34,7 +34,8 @@ _SORTS = {
 """What one and several of a sort are called, and what the files do with them."""
 _NO_CALL = (
     "The API has no call for contact lists. These are in use by import configurations, or stand in "
-    "contact_lists: of the target; the Tool has all of them, under Account > Contacts > Contact lists."
+    "contact_lists: of the target; the Tool, CheckMarket's website, has all, under Account > Contacts > "
+    "Contact lists."
 )
 
 
@@ -43,11 +44,12 @@ def lookup(
 ) -> Exit:
     """Print what there is of a sort, or what has each of the words in its name or as its id.
 
-    Asks the one API that knows it, and needs no credentials of the other. Errors: `UsageError` where the
+    Asks the one API that knows it, and needs no credentials of the other; the files but `reconciler.yaml` may
+    have errors, which it helps to mend. Errors: `UsageError` where the
     target has no such API, or nothing has the words.
     """
     one, several, use = _SORTS[what]
-    workspace = open_workspace(selection, environment)
+    workspace = open_workspace(selection, environment, of_settings=True)
     target = chosen_target(workspace, selection.target)
     api = "expoints" if what in ("columns", "statuses") else "checkmarket"
     if getattr(target, api) is None:

@@ -32,10 +32,13 @@ def way_back(number: int, session: Session, memory: Memory) -> tuple[list[Declar
     made_here = (o for o in memory.past.operations(number) if o.intent.account == session.account)
     operations = [o for o in made_here if o.intent.action != ADOPT]
     if session.account not in run.start.accounts:
-        accounts = ", ".join(shown_accounts(run.start.accounts))
+        there, accounts = run.start.target, ", ".join(shown_accounts(run.start.accounts))
+        mend = (
+            f"add --target {there}" if there != session.target.name else "it had another address or key then"
+        )
         raise Refused(
-            f"run {number} was on target {run.start.target}, account {accounts}, "
-            f"and this is {session.account_name}: name the target that it was on"
+            f"run {number} was on target {there}, account {accounts}, "
+            f"and this is {session.account_name}: {mend}"
         )
     mailed = _mailed(memory.past, run)
     if not operations:

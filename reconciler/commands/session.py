@@ -88,7 +88,7 @@ def chosen_target(workspace: Workspace[Seed], name: str | None) -> Target:
     """Return the target that is named, or the default one."""
     chosen, names = name or workspace.settings.default_target, ", ".join(workspace.targets)
     if chosen is None:
-        raise UsageError(f"no target: add --target, or default_target to reconciler.yaml; {names}")
+        raise UsageError(f"no target: add --target, or default_target to reconciler.yaml; there is {names}")
     if chosen not in workspace.targets:
         raise UsageError(f"there is no target {visible(chosen)}; {meant(chosen, workspace.targets)}")
     return workspace.targets[chosen]

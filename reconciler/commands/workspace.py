@@ -53,8 +53,10 @@ class Selection(Struct, frozen=True):
         return self.within if own == Globs() else (*self.within, own)
 
 
-def open_workspace(selection: Selection, environment: Environment) -> Workspace[Seed]:
-    """Find, load and check the workspace.
+def open_workspace(
+    selection: Selection, environment: Environment, *, of_settings: bool = False
+) -> Workspace[Seed]:
+    """Find, load and check the workspace; `of_settings` only `reconciler.yaml`, as if nothing were declared.
 
     Errors: `FilesInvalid`; `UsageError` where there is none, or it looks like a bare repository of git.
     """
@@ -69,7 +71,10 @@ def open_workspace(selection: Selection, environment: Environment) -> Workspace[
     place = Place(shown(folder / SETTINGS_FILE, environment.folder), 1, 1)
     missing = [_not_read(names, place)] if names else []
     try:
-        read = load(folder, SECTION, environment.folder, CUSTOMER_SEEDS, progress=environment.reading)
+        reading = environment.reading
+        read = load(
+            folder, SECTION, environment.folder, CUSTOMER_SEEDS, progress=reading, of_settings=of_settings
+        )
     except FilesInvalid as invalid:
         raise FilesInvalid([*missing, *invalid.problems]) from invalid
     workspace = as_of(read, environment.clock.now())

@@ -207,14 +207,14 @@ class _Cutter(Struct):
                 self._put(mapping, entry, name, replace(put, value=wanted))
         elif self._is_shared([value], path) or not isinstance(wanted, dict):
             return
-        elif isinstance(value, nodes.Sequence):
-            self._over_names(value, wanted, here)
-        elif not isinstance(value, nodes.Mapping):
+        elif not isinstance(value, nodes.Mapping | nodes.Sequence):
             message = f"{visible(name)} is no mapping, so nothing can be written into it"
             self._refuse("edit-layout", value, path, message)
         elif is_flow(value) and not is_flow(mapping) and self._has_no_room(value, wanted, here):
             if not self._is_shared(nodes_of(value), path):
                 self._unfolded(entry, value, wanted, here)
+        elif isinstance(value, nodes.Sequence):
+            self._over_names(value, wanted, here)
         elif not is_flow(value) and not wanted:
             if not self._is_shared(nodes_of(value), path):
                 self._put_over_lines(entry, "{}")
@@ -463,26 +463,34 @@ class _Cutter(Struct):
             lines += self._entry_lines((*here, name), wanted[name], indent, is_value=True)
         self._under(last, lines, indent)
 
-    def _has_no_room(self, mapping: nodes.Mapping, wanted: Mapping[str, Json], here: Path) -> bool:
-        """Tell whether a flow mapping in one line has no room for what comes, so that it is unfolded."""
-        own = {name_of(entry) for entry in mapping.written}
+    def _has_no_room(
+        self, old: nodes.Mapping | nodes.Sequence, wanted: Mapping[str, Json], here: Path
+    ) -> bool:
+        """Tell whether a mapping or list in one line has no room for what comes, so that it is unfolded."""
+        if isinstance(old, nodes.Mapping):
+            own = [name_of(entry) for entry in old.written]
+        else:
+            own = [str(item.value) for item in old.children if isinstance(item, Scalar)]
+            if not own or len(own) < len(old.children):
+                return False
         fresh = {name: value for name, value in wanted.items() if name not in own}
-        if self.layout.is_broken(mapping.start, mapping.end):
+        if self.layout.is_broken(old.start, old.end):
             return False
-        if any(isinstance(inner, Alias) or inner.anchor for inner in nodes_of(mapping)):
+        if any(isinstance(inner, Alias) or inner.anchor for inner in nodes_of(old)):
             return False
-        if here in self.explained or (not mapping.written and len(here) <= _FIELDS):
+        if here in self.explained or (not own and len(here) <= _FIELDS):
             return True
-        end, longer = self.layout.column(mapping.end), len(inline(dict(wanted))) - len(inline(mapping.value))
+        end, longer = self.layout.column(old.end), len(inline(dict(wanted))) - len(inline(old.value))
         return bool(fresh or end <= WIDTH) and end + longer > WIDTH
 
-    def _unfolded(self, entry: Entry, mapping: nodes.Mapping, wanted: Mapping[str, Json], here: Path) -> None:
-        """Write a flow mapping as a block, what is not edited as it stood."""
-        own = {name_of(one): one for one in mapping.written}
+    def _unfolded(self, entry: Entry, old: Node, wanted: Mapping[str, Json], here: Path) -> None:
+        """Write a flow mapping, or list of names, as a block, what is not edited as it stood."""
+        own = {name_of(one): one for one in (old.written if isinstance(old, nodes.Mapping) else ())}
         indent = self.layout.column(entry.key.start) + self._step()
-        self.cuts.append((self.layout.skip(entry.key.end) + 1, mapping.end, ""))
+        self.cuts.append((self.layout.skip(entry.key.end) + 1, old.end, ""))
+        self._room(old.end, WIDTH)  # nothing is left in that column
         lines = self._entries(self._in_order(wanted, here, own), here, indent, own)
-        self._insert(self.layout.line_end(mapping.end), lines, mapping.end)
+        self._insert(self.layout.line_end(old.end), lines, old.end)
 
 
 def _items(value: Sequence[Json], indent: int, reasons: Sequence[str] = ()) -> list[str]:

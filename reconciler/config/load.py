@@ -215,32 +215,32 @@ def load(
     seeds: SeedsByName[S],
     edited: Mapping[Path, bytes] = NOT_EDITED,
     progress: Progress = lambda _done, _total: None,
+    *,
+    of_settings: bool = False,
 ) -> Workspace[S]:
     """Return what the files of the workspace in `folder` declare. Offline; needs no secret; changes nothing.
 
     `section` is what is kept alike, `seeds` what is sent; files are named relative to the folder `base`;
     `edited` files count as if they were written. `progress` is called after every file that is read, and at
-    the end of the last. Errors: `FilesInvalid` carries every problem of every file, warnings too;
-    `UsageError` where there is no `reconciler.yaml`.
+    the end of the last. `of_settings`: no file but `reconciler.yaml` counts. Errors: `FilesInvalid` carries
+    every problem of every file, warnings too; `UsageError` where there is no `reconciler.yaml`.
     """
     report = Report()
-    documents = tuple(_documents(folder, base, report, edited, progress))
+    documents = tuple(_documents(folder, base, report, edited, progress, of_settings=of_settings))
     file, names = shown(folder / SETTINGS_FILE, base), (section.kind.name, seeds.name)
     contents = contents_of(documents, file, Settings.model_fields, names, report)
     settings = _settings(contents, report)
     report.ignored = frozenset(settings.ignore_warnings if settings else ())
-    accounts = {section.account, seeds.account}
     targets = _targets(contents, section, folder, settings.undeclared if settings else Policy.RESET, report)
     for name, target in targets.items():
-        if target and not accounts & {"", *target.written}:
+        if target and not {section.account, seeds.account} & {"", *target.written}:
             message = f"it leads nowhere: it has no {section.account}: and no {seeds.account}:"
             hint = f'add {section.account}: {{url: "sandbox:"}}, for example'
             report.error("no-account", target.place, f"{TARGETS}.{name}", message, hint)
     presets, resources = read_resources(section, contents, targets, report)
     keys, seed_reader = [*resources], None
     if seeds.name in contents.sections:
-        # Imported here, like the models of the section: most workspaces hold no seed.
-        from reconciler.config.seeds import SeedReader
+        from reconciler.config.seeds import SeedReader  # here, for most workspaces hold no seed
 
         files = WorkspaceFiles(folder, base, settings.time_zone if settings else DEFAULT_ZONE)
         named = {f"{seeds.name}.{name}": node for name, node in contents.named(seeds.name, report).items()}
@@ -278,7 +278,13 @@ def load(
 
 
 def _documents(
-    folder: Path, base: Path, report: Report, edited: Mapping[Path, bytes], progress: Progress
+    folder: Path,
+    base: Path,
+    report: Report,
+    edited: Mapping[Path, bytes],
+    progress: Progress,
+    *,
+    of_settings: bool,
 ) -> Iterator[Document]:
     """Yield the files as they are read, until they are more than a workspace may hold."""
     if not (folder / SETTINGS_FILE).is_file():
@@ -286,6 +292,8 @@ def _documents(
     number = values = 0
     try:
         for number, document in enumerate(read_workspace(folder, base, edited), start=1):
+            if of_settings and document.top.source.file != shown(folder / SETTINGS_FILE, base):
+                continue
             report.take(document)
             values += document.top.size
             if number > MOST_FILES or values > MOST_VALUES:

@@ -347,8 +347,9 @@ def declared_on(
             known = target.ids[named.mapped]
             if reference.name not in known:
                 message = f"target {name} has no id for the {named.what} {visible(reference.name)}"
-                hint = f"{meant(reference.name, known)}; or add it to {named.mapped} there, or write "
-                report.error("unknown-name", written.origin.place, resource.key, message, hint + named.field)
+                hint = f"{meant(reference.name, known)}; or " if known else ""
+                hint += f"add it to {named.mapped} there, or write {named.field}; reconciler lookup shows ids"
+                report.error("unknown-name", written.origin.place, resource.key, message, hint)
             given[named.field] = Given(known.get(reference.name), written.origin, named=reference)
         # An acceptance holds over what its own level and weaker ones say; a stronger one ends it.
         accepted: dict[str, Accepted] = {}

@@ -622,7 +622,9 @@ class TargetSettings(Written):
     contact_lists: dict[str, Id] = Field({}, description="Names for ids that the API cannot look up.")
     defaults: dict[str, Any] = Field({}, description="What a reset leaves behind, as far as known.")
     journal: JournalAddress | None = Field(
-        None, description="sqlite:PATH, or where an address stands: {env: NAME}; SQLite here if left out."
+        None,
+        description="A file beside the workspace if left out; or git+branch:NAME, or {env: NAME} for one in "
+        "PostgreSQL.",
     )
     limits: LimitSettings | None = Field(None, description="How much one run may change.")
     undeclared: Choice | None = Field(

@@ -48,6 +48,7 @@ from reconciler.render.values import (
 _LONGEST_SENTENCE = 1000
 _LONGEST_NAME = 200
 _MOST_CUSTOMERS = 50
+_BY = "the HTML page or `plan --verbose`"
 _MOST_LOOSENED, _LONGEST_LOOSENED = 20, 300
 _BREAK = 2  # the size of what stands between two parts of a page
 
@@ -299,10 +300,11 @@ def _plan_parts(planned: TargetReport) -> Iterator[Part]:
     yield _group("#### Left as it is", left)
     names = [f"{code(one.key)} found by its name, id {one.id}" for one in planned.left if not one.remarkable]
     plain = [code(one.key) for one in plan.unchanged if not one.adopted and not one.remarkable]
-    unchanged = [*first_of(names), *([", ".join(first_of(plain))] if plain else [])]
+    unchanged = [*first_of(names, by=_BY), *([", ".join(first_of(plain, by=_BY))] if plain else [])]
     yield Group("#### Unchanged", [f"- {line}" for line in unchanged], "line", "\n")
     yield from map(_sentence, remarks(plan))
-    unmanaged = [f"- {one}" for one in first_of([f"{live.id} {_name(live.name)}" for live in plan.unmanaged])]
+    named = [f"{live.id} {_name(live.name)}" for live in plan.unmanaged]
+    unmanaged = [f"- {one}" for one in first_of(named, by=_BY)]
     yield Group("#### Unmanaged (live, declared nowhere; left alone)", unmanaged, "configuration", "\n")
     yield from _problems(planned.problems)
 

@@ -364,11 +364,12 @@ def report_text(applied: TargetReport, *, paint: Paint = PLAIN) -> str:
         outcomes.append(f"{symbol} {paint.strong(outcome.key)}  {what}{id}{outcome.result.value}{reason}")
         outcomes += [f"    warning: {harmless(warning)}" for warning in outcome.warnings]
     to_write = [f"  {line.where}:  {harmless(line.text)}" for line in applied.lines]
+    by_flag = " (apply --write-ids writes ids)" if any("{id: " in line for line in to_write) else ""
     blocks = [
         "\n".join(outcomes),
         sent_text(applied.sent, paint=paint),
         _titled("Written into the files:", [f"  {key}:  id {id}" for key, id in applied.ids_written.items()]),
-        _titled("To write into the files:", to_write),
+        _titled(f"To write into the files{by_flag}:", to_write),
         "\n".join(map(harmless, applied.notes)),
         paint.strong(summary_line([applied], "apply")),
     ]

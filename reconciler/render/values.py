@@ -101,12 +101,14 @@ def counted(number: int, noun: str) -> str:
     return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
 
 
-def first_of(items: Sequence[str], *, every: bool = False) -> Sequence[str]:
-    """Return items that need not all be looked at: of many the first, and how many there are; or `every`."""
+def first_of(
+    items: Sequence[str], *, every: bool = False, by: str = "--verbose or --format json"
+) -> Sequence[str]:
+    """Return items that need not all be looked at: of many the first, how many, `by` what all; or `every`."""
     more = len(items) - MOST_LISTED
     if every or more <= 0:
         return items
-    return [*items[:MOST_LISTED], f"and {more} more of {len(items)}; --verbose or --format json lists them"]
+    return [*items[:MOST_LISTED], f"and {more} more of {len(items)}; {by} lists them"]
 
 
 def in_short(names: Sequence[str], *, every: bool = False, apart: str = ", ") -> str:

@@ -309,12 +309,14 @@ def examined(folder: Path) -> dict[tuple[str, str], str]:
 
 def test_doctor_names_targets_pins_secrets_and_a_journal_that_are_missing(tmp_path: Path) -> None:
     folder = workspace(tmp_path).folder
-    assert "init --ci" in examined(folder)["CI", "callers"]
+    assert "init --ci github|gitlab|azure" in examined(folder)["CI", "callers"]
     for system in ("github", "gitlab", "azure"):
         out = written(folder, system).out
         assert "api.example.com" in out
         assert "add journal: {env: RECONCILER_JOURNAL} to 1.0 in the files" in out
-    assert "do not pass on EXTRA, EXPOINTS_PASS:" in written(folder, "github").out
+    checklist = written(folder, "github").out
+    assert "do not pass on EXTRA, EXPOINTS_PASS: write one of CHECKMARKET_MASTER_KEY, " in checklist
+    assert checklist.count("gh secret set") == 2 * 3
     before = examined(folder)
     assert "EXPOINTS_PASS, as by .github/" in before["GitHub", "secrets of production"]
     for system in ("GitHub", "GitLab", "Azure"):

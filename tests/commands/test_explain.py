@@ -71,6 +71,7 @@ def literals(text: str) -> Iterator[str]:
             "names three fields only",
         ),
         ("send", "customer_seeds.send", "on_change again where the content"),
+        ("targets.journal", "targets.journal", "type text, or a mapping"),
         ("targets.production.limits.updates", "targets.limits.updates", 'default "30%"'),
         ("would_hide", "would-hide", "goes on with the others: exit 3"),
         ("every-target", "every-target", "ignore_warnings: {every-target: why}"),

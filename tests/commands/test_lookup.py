@@ -77,6 +77,11 @@ def test_what_has_the_words_is_printed_ready_to_paste(
     assert world.writes == []
 
 
+def test_a_mistake_in_the_files_does_not_keep_from_looking_up_what_mends_it(world: SeedWorld) -> None:
+    world.write("wrong.yaml", "import_configs:\n  new: {name: New, contact_list: unsued}\n  broken: {a: [}\n")
+    assert world.ran(lookup, "lists", ["unused"], EVERYTHING).exit is Exit.DONE
+
+
 def test_each_line_means_what_it_was_printed_for(world: SeedWorld) -> None:
     """Whatever a survey or a column is called; and nothing of its name steers a terminal."""
     with world.state.transaction() as documents:

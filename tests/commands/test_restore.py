@@ -320,7 +320,7 @@ def test_what_cannot_be_restored_is_said_and_nothing_is_written(world: World) ->
     elsewhere = SETTINGS.replace("sandbox:\n    check", "elsewhere:\n    check")
     world.write("reconciler.yaml", elsewhere.replace("target: sandbox", "target: elsewhere"))
     world.write("welcome.yaml", "import_configs: {}\n")
-    with pytest.raises(Refused, match="account sandbox:sandbox, and this is sandbox:elsewhere"):
+    with pytest.raises(Refused, match="sandbox:sandbox, and this is sandbox:elsewhere: add --target s"):
         world.restores()
     assert len(world.writes) == writes
 

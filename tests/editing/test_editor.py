@@ -82,6 +82,11 @@ BROKEN: list[tuple[str, Edits, str]] = [
         {"s.r.t.p.keep": WHY, "s.r.t.p.m.a": Put(1, "one")},
         "s:\n  r:\n    t:\n      p:\n        keep: [x]  # why\n        m:\n          a: 1  # one\n",
     ),
+    (
+        "s:\n  r:\n    t: [x]       # c\n",
+        {"s.r.t.p.a": Put("y" * 95)},
+        f"s:\n  r:\n    t:  # c\n      x: {{}}\n      p:\n        a: {'y' * 95}\n",
+    ),
     ("m: {a: 1}\n", {"m.b": BOTH}, "m:\n  a: 1\n  b:\n    - x  # one\n    - z  # two\n"),
     ("m: {a: {d: 1}}\n", {"m.a.b": BOTH}, "m:\n  a:\n    d: 1\n    b:\n      - x  # one\n      - z  # two\n"),
 ]
