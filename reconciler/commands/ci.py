@@ -55,6 +55,7 @@ _SOURCE = re.compile(r"((?:https://|file:///)?[\w.:/~-]+/[\w.~-]+)?(?:@([0-9a-f]
 _REMOTE = re.compile(r"(?:https://|ssh://)?(?:[^@/]+@)?([\w.-]+\.[\w-]+)(?::22)?[:/](.+?)(?:\.git)?/?")
 _PLAIN = re.compile(r"[\w./ -]+")  # what needs no quotes in any of the files
 _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")  # what a shell, too, takes for a name and nothing else
+_COMMENT = re.compile(r"(?:^|(?<=\s))#.*", re.MULTILINE)
 _HOST = re.compile(r"[\w.:[\]-]+")
 _CALL = re.compile(r"([^/]+/[^/]+)/\.github/workflows/reconcile-(plan|apply|drift)\.ya?ml@(.+)")
 
@@ -169,6 +170,8 @@ def _facts(selection: Selection, environment: Environment) -> tuple[dict[str, An
     real = [one for one in there if any(api and needs_credentials(api.url) for api in apis[one.name])]
     targets = [chosen_target(workspace, selection.target)] if selection.target else real or there
     secrets = {target.name: secrets_of(target) for target in targets}
+    if both := [name for name in secrets if f"{name}-plan" in secrets]:
+        raise UsageError(f"the plan of {both[0]} would have the keys of {both[0]}-plan: rename one of them")
     variables = [*dict.fromkeys(name for named in secrets.values() for name in named)]
     hosts = [*dict.fromkeys(host for target in targets for host in _untrusted(target))]
     for form, names in ((_PLAIN, (path, branch)), (_VARIABLE, variables), (_HOST, hosts)):
@@ -178,7 +181,7 @@ def _facts(selection: Selection, environment: Environment) -> tuple[dict[str, An
             )
     main = top / ".gitlab-ci.yml"
     facts = {
-        "main_of_gitlab": main.read_bytes().decode("utf-8", "replace") if main.is_file() else None,
+        "main_of_gitlab": _COMMENT.sub("", main.read_text("utf-8", "replace")) if main.is_file() else None,
         "workspace": path,
         "folder": "" if path == "." else f"{path}/",
         "branch": branch,
