@@ -58,6 +58,7 @@ def helped(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
         (["second-account"], 0, r"\A# A second account\n\nHow to "),
         (["second", "account"], 0, r"\A# A second account\n"),
         (["--search", "ADOPT --all"], 0, r"(?m)^second-account, .*\n    .*adopt --all"),
+        (["--search", "to delete"], 0, r"\Asecond-account, 5. Plan both\n"),
         (["--search", "no such words"], 0, "No guide has 'no such words' in it"),
         (["plan"], 0, r"\AUsage: reconciler plan \[OPTIONS\]"),
         (["seeds", "send"], 0, r"\AUsage: reconciler seeds send \[OPTIONS\] KEY"),
@@ -103,6 +104,8 @@ def test_every_refusal_has_a_paragraph_that_says_why_what_to_check_and_what_to_w
     assert codes["refusals"] <= paragraphs.keys() <= codes["refusals"] | codes["problems"] | {"found"}
     whole = re.compile(r"\*\*Why:\*\*\s.*\*\*Check:\*\*\s.*\*\*Write:\*\*\s", re.DOTALL)
     assert [code for code, part in paragraphs.items() if not whole.search(part)] == []
+    told = {one.name: one.details for one in topics() if one.name in paragraphs}
+    assert [name for name, details in told.items() if not {"why", "check", "write"} <= details.keys()] == []
 
 
 def test_the_reference_of_a_table_of_customers_has_every_field() -> None:

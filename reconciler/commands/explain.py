@@ -47,7 +47,7 @@ GROUPS = {
     "variables": "of the environment, like RECONCILER_TARGET",
 }
 # A code that a guide has a heading for, what stands below it, and the parts of that.
-_PARAGRAPH = re.compile(r"^### `(.+?)`\n\n((?:.+\n)+)", re.MULTILINE)
+_PARAGRAPH = re.compile(r"^### ([a-z-]+)\n\n((?:.+\n)+)", re.MULTILINE)
 _PART = re.compile(r"\*\*(Why|Check|Write):\*\* (.+?)(?= \*\*[A-Z]|$)")
 _OF_FILES = ("import_configs", "customer_seeds", "settings")
 

@@ -20,6 +20,7 @@ from reconciler.render.values import FORMAT_VERSION, wrapped
 
 _FIRST_LINE = re.compile(r"<!-- guide (?P<place>\d+), workspace: \w+ -->\n")
 _COMMENT = re.compile(r"<!-- (?:guide|run).*?-->\n+", re.DOTALL)
+_IN_EVERY_RUN = ("Limits: ", "Plan: ", "Applied: ")  # lines of transcripts that name all there is
 _SENTENCE_END = re.compile(r"(?<=[.!?]) +")
 
 Page = Callable[[str], None]
@@ -98,6 +99,8 @@ def list_guides(page: Page, console: Console) -> Exit:
 def search_guides(word: str, page: Page, console: Console) -> Exit:
     """Print each sentence and line of the guides that has `word` in it, under its topic and heading.
 
+    The last line of a run, and that of its limits, are left out.
+
     Errors: `UsageError` where there is no word.
     """
     if not word.strip():
@@ -108,6 +111,8 @@ def search_guides(word: str, page: Page, console: Console) -> Exit:
         for kind, text in blocks(guide.text):
             heading = text if kind == "heading" else heading
             parts = _SENTENCE_END.split(text) if kind in ("text", "item") else text.split("\n")
+            if kind == "console":
+                parts = [part for part in parts if not part.startswith(_IN_EVERY_RUN)]
             if having := [part.strip() for part in parts if word.casefold() in part.casefold()]:
                 found.setdefault((topic, heading), []).extend(having)
     lines = [

@@ -130,7 +130,8 @@ def _parsed(path: Path, name: str) -> Any:
         content = content_of(path, LARGEST_FILE + 1)
     except (OSError, ValueError) as error:
         why = getattr(error, "strerror", None) or error
-        raise UsageError(f"the plan file {name} cannot be read: {why}") from error
+        hint = "" if path.suffix else "; one resource alone is applied by --only KEY"
+        raise UsageError(f"the plan file {name} cannot be read: {why}{hint}") from error
     if len(content) > LARGEST_FILE or sum(map(content.count, (b",", b"[", b"{"))) > _MOST_PARTS:
         raise UsageError(f"{name} is larger than any plan file that this tool writes; {_HINT}")
     if not content.strip():

@@ -127,6 +127,7 @@ def test_a_plan_that_was_changed_after_it_was_made_is_refused(tmp_path: Path, ed
     ("name", "message"),
     [
         ("gone.json", "cannot be read: No such file"),
+        ("newsletter-nl", "applied by --only KEY"),
         (".", "not a regular file"),
         ("pipe.json", "not a regular file"),  # which is not waited for
         ("plan\x1b[31m.json", r"plan\\x1b\[31m\.json"),  # and steers no terminal
