@@ -83,7 +83,10 @@ def explain(words: Sequence[str], flags: Sequence[Topic], console: Console, _: E
         hints = [f"did you mean {near}?"] if near else []
         if len(word) > 2 and any(word.casefold() in one.text.casefold() for one in read_guides().values()):
             hints.append(f"`reconciler help --search {visible(shlex.quote(word))}` finds it in the guides")
-        hint = " ".join(hints) or "reconciler explain lists what there is"
+        hint = (
+            " ".join(hints)
+            or "reconciler explain lists all names, reconciler help --search looks inside the guides"
+        )
         raise UsageError(f"nothing is called {visible(word)}; {hint}")
     if len(found) > MOST_IN_FULL:
         text = "\n".join(columns([(one.name, one.about) for one in found]))

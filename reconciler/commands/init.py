@@ -265,6 +265,6 @@ import_configs:
     default_language_code: nl
     update_type_id: 1                        # 1: update existing contacts within this survey
     keep: [survey_settings.expiration_time]  # leave these as they are live; anything else is reset
-    # Where it lives. A configuration without targets: lives on every target, production too.
+    # Where it lives. A configuration without `targets:` lives on every target, production too.
     targets: [sandbox]                       # elsewhere with its id: {production: {id: 290}}
 """

@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from reconciler.config.load import SeedsByName
 
 
-EVERY_TARGET = "A configuration without targets: lives on every target, production too."
+EVERY_TARGET = "A configuration without `targets:` lives on every target, production too."
 
 
 class FileEdit(Struct, frozen=True):

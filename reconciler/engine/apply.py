@@ -68,8 +68,8 @@ _HOPELESS = (Unauthorised, Forbidden, AllowanceUsedUp)
 _NAMED = 3  # how many of the changes that keep a delete back are named; the rest is counted
 
 _STRICTER = (
-    "The API has now shown an explicit false or 0, so from here on it differs from nothing: a resource that "
-    "declares one may show up in the next plan."
+    "The API has now shown that it tells false and 0 from an empty field, so the next plan may change a "
+    "resource that declares one of them."
 )
 
 

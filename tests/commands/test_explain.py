@@ -112,7 +112,7 @@ def test_what_a_word_may_mean_besides_is_explained_too(capsys: pytest.CaptureFix
         ("would-hid", "would-hide"),
         ("--alow-resets", "--allow-resets"),
         ("exit 9", "exit 7"),
-        ("xyzzy", "lists what there is"),
+        ("xyzzy", "lists all names"),
         ("delay", "import_configs.survey_settings.invitation_delay_in_days"),
         ("cooldown", "survey_settings.survey_cooldown_after_invitation"),
         ("changed live", "`reconciler help --search 'changed live'` finds it"),

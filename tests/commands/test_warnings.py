@@ -218,7 +218,9 @@ def test_what_lives_on_every_target_without_a_word_is_hinted_at_once_a_file(worl
     assert out.endswith("0 warnings.\n")
     selection = Selection(target="sandbox")
     told = world.ran(adopt, Wanted(everything=True), selection, diff=True).told
-    assert "Hint: in 2 files: A configuration without targets: lives on every target, production too" in told
+    assert (
+        "Hint: in 2 files: A configuration without `targets:` lives on every target, production too" in told
+    )
     assert "every-target" not in world.plans(selection=selection).told
     world.write("reconciler.yaml", f"ignore_warnings: {{every-target: meant so}}\n{production}")
     assert "Switched off: 2 × every-target (meant so)" in world.ran(validate, EVERYTHING).out

@@ -33,7 +33,7 @@ WELCOME: Members = {
 EVENT = {**WELCOME, "Name": "Event", "SurveySettings": {"SurveyId": 4720}, "ContactListId": 13}
 
 MEANT = "update_type_id: 1  # update existing contacts within this survey"
-NOTE = "# A configuration without targets: lives on every target, production too.\n"
+NOTE = "# A configuration without `targets:` lives on every target, production too.\n"
 BODY = f"""\
 import_configs:
   welcome-all:

@@ -263,7 +263,10 @@ def comment(step: Step, pull: Mapping[str, Any], code: int) -> None:
         step.say("The pull request has moved on, so its comment is left to the run of its newest commit.")
         return
     note = Note.of(github, marker("plan", step.target), step.inputs["BOT"])
-    footer = f"<sub>Of commit {head}. [Its run]({step.run_address}) has the page, to read it in.</sub>"
+    address = step.run_address
+    footer = (
+        f"<sub>Head {head}, planned as merged. [Its run]({address}) has a page to filter and search.</sub>"
+    )
     listed, body = f"issues/{int(pull['number'])}/comments", {"body": note.body(step.report(code), footer)}
     own = note.find(listed)
     if own is None:
