@@ -111,6 +111,24 @@ def test_an_unknown_option_is_answered_with_what_is_near(
     assert capsys.readouterr().err.splitlines()[-1] == f"Error: No such option {said}"
 
 
+@pytest.mark.parametrize(
+    ("typed", "said"),
+    [
+        ("plan newsletter", "(newsletter). To choose what it is about: --only KEY"),
+        ("validate a.yaml", "(a.yaml). To choose what it is about: --workspace FOLDER"),
+        ("adopt 289", "(289). To choose what it is about: --id N or --name GLOB"),
+        ("show a b", "(b)"),
+        ("undo", "'undo'. reconciler help lists what can be done, and help --search WORD looks inside."),
+        ("vaildate", "'vaildate'. Did you mean 'validate'?"),
+    ],
+)
+def test_a_word_without_a_place_is_answered_with_where_it_belongs(
+    typed: str, said: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(typed.split()) == 1
+    assert capsys.readouterr().err.splitlines()[-1].endswith(said)
+
+
 def test_quiet_is_the_summary_alone(
     workspace: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

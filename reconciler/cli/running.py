@@ -147,6 +147,8 @@ def complain(error: BaseException, arguments: Sequence[str]) -> None:
     if isinstance(error, click.ClickException):
         if isinstance(error, click.NoSuchOption):
             error = _with_near(error)
+        elif isinstance(error, click.UsageError) and error.ctx:
+            error = click.UsageError(error.format_message() + _advice(error, error.ctx), error.ctx)
         shown = io.StringIO()
         error.show(shown)
         message, text = error.format_message(), shown.getvalue()
@@ -191,6 +193,21 @@ def _with_near(error: click.NoSuchOption) -> click.NoSuchOption:
     elif context is not None and context.parent is None:
         message += " Options stand after the verb."
     return click.NoSuchOption(name, message, ctx=context)
+
+
+def _advice(error: click.UsageError, context: click.Context) -> str:
+    """Return what to write where an argument has no place, or no command is called so; else nothing."""
+    parameters = context.command.get_params(context)
+    if error.message.startswith("Got unexpected extra argument"):
+        if any(isinstance(one, click.Argument) for one in parameters):
+            return ""
+        flags = {one for of in parameters for one in of.opts}
+        ways = {"--id": "--id N or --name GLOB", "--only": "--only KEY", "--workspace": "--workspace FOLDER"}
+        way = next((words for flag, words in ways.items() if flag in flags), "")
+        return f". To choose what it is about: {way}" if way else ""
+    if error.message.startswith("No such command") and not getattr(error, "possibilities", None):
+        return " reconciler help lists what can be done, and help --search WORD looks inside."
+    return ""
 
 
 def logs_json(arguments: Sequence[str]) -> bool:
