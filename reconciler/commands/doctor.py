@@ -39,6 +39,7 @@ from reconciler.config.settings import SANDBOX, CheckMarket, Expoints, needs_cre
 from reconciler.config.settings import Secret as SecretReference
 from reconciler.errors import Exit, FilesInvalid, ReconcilerError, Refused, UsageError
 from reconciler.expoints.client import open_expoints, token_hosts
+from reconciler.git import find_repository
 from reconciler.http.api import CHECKMARKET_HOSTS, EXPOINTS_HOSTS, TOKEN_HOSTS, Bounds, trusted
 from reconciler.http.messages import Secret
 from reconciler.journal.entries import Run, shown_accounts
@@ -367,6 +368,12 @@ def check_journal(chosen: Chosen) -> Iterator[Check]:
             yield problem("journal sharing", text, mend)
         else:
             yield not_checkable("journal sharing", "a file knows nothing of runs on other machines", mend)
+    elif address.startswith("git+branch:"):
+        remotes = find_repository(folder, chosen.environment.environ).settings_of_remotes()
+        if not any(key.endswith("url") for key in remotes):
+            text = "the repository has no remote, so the branch stays in this clone"
+            mend = "git remote add origin ADDRESS, and git push the branch if it is there already"
+            yield not_checkable("journal sharing", text, mend)
 
 
 def _holder(run: Run, now: float) -> Check:

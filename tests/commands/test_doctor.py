@@ -23,6 +23,7 @@ from tests.clock import START
 from tests.commands.test_runs import at_work
 from tests.commands.world import EVERYTHING, World
 from tests.http.servers import serving
+from tests.repositories import Repository
 
 SECRET = "hunter2-is-secret"
 REAL = "https://api-eu.agileresearch.medallia.com"
@@ -212,6 +213,14 @@ def test_a_journal_of_one_machine_is_told_of_and_in_ci_it_is_a_problem(tmp_path:
     assert patient.examined()[1]["journal sharing"]["state"] == "not checkable"
     patient.environ = {"CI": "true"}
     assert patient.examined()[1]["journal sharing"]["state"] == "problem"
+
+
+def test_a_branch_that_no_remote_has_is_told_of(tmp_path: Path) -> None:
+    repository = Repository.made(tmp_path)
+    patient = Patient(tmp_path, f"{SANDBOX}, journal: 'git+branch:journal'")
+    assert "has no remote" in patient.examined()[1]["journal sharing"]["message"]
+    repository.git("remote", "add", "origin", str(tmp_path / ".git"))
+    assert "journal sharing" not in patient.examined()[1]
 
 
 def test_what_the_operator_allows_is_said_in_words(tmp_path: Path) -> None:
