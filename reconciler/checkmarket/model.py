@@ -65,7 +65,7 @@ def _checked(pattern: str, hint: str | Callable[[str], str]) -> BeforeValidator:
     """Return what refuses a text that the pattern does not match from end to end, however long."""
     is_one = passing(
         lambda value: not isinstance(value, str) or re.fullmatch(pattern, value, re.DOTALL),
-        *("invalid-value", "this cannot be", hint),
+        *("invalid-value", "this value is not allowed", hint),
     )
     return BeforeValidator(is_one.func)
 

@@ -341,7 +341,7 @@ def _refusal(error: ErrorDetails, words: Vocabulary) -> Refusal:
         code, hint = "unknown-choice", f"write {context['expected']}"
         message = "this is none of the choices"
     elif kind == "value_error":
-        code, message, hint = "invalid-value", "this cannot be", str(context["error"])
+        code, message, hint = "invalid-value", "this value is not allowed", str(context["error"])
     else:
         code, message, hint = "invalid-value", error["msg"], ""
     return Refusal(code, f"{name}: {message}" if name else message, hint)

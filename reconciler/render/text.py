@@ -491,13 +491,13 @@ def seed_notes(plan: SeedPlan) -> Iterator[str]:
         yield f"changed since; send: {plan.seed.send.value} does not send it again"
     if plan.count(RecipientState.FOUND):
         yield "found: customers that this journal does not explain, or mail of another seed, may be there;"
-        yield f"look at the tenant, then run seeds resolve {plan.seed.key} --sent or --not-sent,"
+        yield f"look at the tenant, then run reconciler seeds resolve {plan.seed.key} --sent or --not-sent,"
         sent = plan.count(RecipientState.SENT)
         too = f", which mails the {counted(sent, 'customer')} sent already once more" if sent else ""
-        yield f"or seeds send {plan.seed.key} --again{too}"
+        yield f"or reconciler seeds send {plan.seed.key} --again{too}"
     if plan.count(RecipientState.IN_DOUBT):
         yield "in doubt: counting may settle it once it has rested for settle_after; or look at the tenant,"
-        yield f"then run seeds resolve {plan.seed.key} --sent or --not-sent"
+        yield f"then run reconciler seeds resolve {plan.seed.key} --sent or --not-sent"
 
 
 def sent_text(sent: Sequence[SendResult], *, paint: Paint = PLAIN) -> str:
