@@ -30,7 +30,7 @@ from reconciler.config.yaml import LARGEST_FILE, read
 from reconciler.engine.kind import Json
 from reconciler.errors import Exit, ReconcilerError, UsageError
 from reconciler.expoints.client import token_hosts
-from reconciler.git import find_repository, without_settings
+from reconciler.git import find_repository, masked, without_settings
 from reconciler.http.api import CHECKMARKET_HOSTS, EXPOINTS_HOSTS, trusted
 from reconciler.render.ci import PASSED_ON, ci_files
 from reconciler.render.listing import Check, doctor_document, doctor_text, exit_of, not_checkable, ok, problem
@@ -118,7 +118,7 @@ def _source(text: str, environment: Environment) -> tuple[str, str]:
     """
     found = _SOURCE.fullmatch(text.strip())
     if not found:
-        raise UsageError(f"{text} is no source: write {_FORM}; names of branches and tags can move")
+        raise UsageError(f"{masked(text)} is no source: write {_FORM}; names of branches and tags can move")
     where, commit = installed_from(environment)
     if named := (found[1] or "").removesuffix(".git"):
         where = named if "://" in named else f"https://github.com/{named}"

@@ -374,6 +374,7 @@ def test_what_is_there_is_left_and_its_difference_shown(tmp_path: Path) -> None:
         ("github", "example/reconciler@main", "names of branches and tags can move"),
         ("github", "https://gitlab.example/a/b@" + "c" * 40, "workflows of its own alone"),
         ("gitlab", "$(touch x)/b@" + "c" * 40, "is no source"),
+        ("gitlab", "https://me:t0ken@git.example/a/b@main", "https://***@git.example/a/b@main is no source"),
     ],
 )
 def test_a_source_that_cannot_be_run_is_refused_and_nothing_written(
