@@ -29,14 +29,15 @@ MAY_IMPORT = {
     "engine": "clock errors problems",
     "config": "access engine errors problems",
     "checkmarket": "access clock config engine errors http problems",
+    "contacts": "checkmarket config engine errors problems",
     "journal": "access clock errors git problems system",
     "expoints": "access clock config engine errors http journal problems",
     "system": "errors",
     "planfile": "config engine errors problems",
     "git": "errors problems system",
-    "render": "engine errors expoints journal problems",
+    "render": "contacts engine errors expoints journal problems",
     "sandbox": "",
-    "commands": "access checkmarket clock config engine errors expoints git http journal planfile"
+    "commands": "access checkmarket clock config contacts engine errors expoints git http journal planfile"
     " problems render sandbox system",
     "cli": "commands engine errors render system",
     "__main__": "cli",

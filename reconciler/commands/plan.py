@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from datetime import datetime
 from pathlib import Path
 
 from msgspec import Struct
@@ -276,7 +277,9 @@ def read_live(
     defaults = known_defaults(session.kind, session.target.defaults, memory.learned)
     account = AccountProfile(session.kind, explicit, defaults, memory.last_writes)
     limits = session.target.guardrails.limits
-    scope = Scope(session.target.name, session.account_name, limits, session.parts)
+    zone, now = session.workspace.settings.time_zone, session.environment.clock.now()
+    at = datetime.fromtimestamp(now, zone)
+    scope = Scope(session.target.name, session.account_name, limits, session.parts, at=at)
     return LiveSnapshot(session, memory, scope, account, resolved, inventory, listing, reader, consent)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
 from enum import StrEnum
 from functools import cached_property
 
@@ -11,7 +12,7 @@ from msgspec.structs import replace
 
 from reconciler.engine.body import lenient
 from reconciler.engine.classify import AccountProfile, Drift, FieldClass, FieldView
-from reconciler.engine.kind import Declared, Globs, Live, digest_of
+from reconciler.engine.kind import Declared, Effect, Globs, Live, digest_of
 from reconciler.errors import Exit
 
 CHECKSUM = "checksum"  # the member of a document that says what all of its other members are
@@ -84,7 +85,7 @@ class Scope(Struct, frozen=True):
     """Where a plan is true: the target, its account, the limits, and what of the files it is about.
 
     That is what is in all of the `parts`; everything, without any. `restores` is the run that it takes back,
-    `None` for a plan of what the files declare.
+    `None` for a plan of what the files declare. `at` is when it is made, in the workspace's time zone.
     """
 
     target: str
@@ -92,6 +93,7 @@ class Scope(Struct, frozen=True):
     limits: Limits = field(default_factory=Limits)
     parts: tuple[Globs, ...] = ()
     restores: int | None = None
+    at: datetime | None = None
 
 
 class Block(Struct, frozen=True):
@@ -122,6 +124,7 @@ class Change(Struct, frozen=True, dict=True):
     declared: Declared | None = None
     live: Live | None = None
     adopted: bool = False
+    effects: tuple[Effect, ...] = ()  # what it does to people; in no digest, for the fields say it all
 
     @property
     def id(self) -> int | None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Callable, Mapping, Sequence
-from datetime import date
+from datetime import date, datetime
 from enum import StrEnum
 from fnmatch import fnmatchcase
 from functools import cached_property
@@ -81,6 +81,32 @@ class FieldsByPath(dict[str, Field]):
         return Field(path, tuple(path.split(".")))
 
 
+class Certainty(StrEnum):
+    """How sure a statement about a vendor is."""
+
+    DOCUMENTED = "documented"  # a page of the vendor says so
+    INFERRED = "inferred"  # it follows from what is documented
+    UNKNOWN = "unknown"  # no source says so: it may be otherwise
+
+
+class Effect(Struct, frozen=True):
+    """What a change does to people, in one line. `name` is what limits and consent call it."""
+
+    name: str
+    text: str  # a sentence without its full stop
+    paths: tuple[str, ...]  # the fields that bring it about
+    certainty: Certainty = Certainty.DOCUMENTED
+    before: datetime | None = (
+        None  # when it would happen as things are, of an import at the moment of the plan
+    )
+    after: datetime | None = None  # the same once the change is applied; both in the workspace's time zone
+
+
+Values: TypeAlias = Mapping[
+    str, Json
+]  # path of a field → its value in compared form; empty ones may be left out
+
+
 class Kind(Struct, frozen=True, dict=True):
     """A kind of resource, as the engine sees it."""
 
@@ -90,6 +116,9 @@ class Kind(Struct, frozen=True, dict=True):
     name_field: str  # the path of the field that identifies a resource where no id is declared
     visible_field: str  # the path of the flag that, once false, hides a resource from the API for good
     server_members: frozenset[Member]  # members that the server writes and that are never sent
+    effects: Callable[[Values | None, Values | None, datetime | None], Sequence[Effect]] = lambda *_: ()
+    """What a change from `before` (`None`: a create) to `after` (`None`: a delete) does to people; `at` is
+    the moment of the plan in the workspace's time zone, `None` where times are not asked for."""
 
     @cached_property
     def by_path(self) -> FieldsByPath:

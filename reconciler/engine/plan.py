@@ -353,7 +353,10 @@ def _verdict(
     body, listed = (match.body, match.listed) if match else (None, False)
     views = classify(account, declared, body, listed=listed)
     action = Action.UPDATE if match else Action.CREATE
-    change = Change(scope, key, action, views, declared, match, adopted)
+    before = {view.path: view.before for view in views} if match else None
+    after = {view.path: view.after for view in views}
+    effects = tuple(account.kind.effects(before, after, scope.at))
+    change = Change(scope, key, action, views, declared, match, adopted, effects)
     if blocks := [*_blocks_of(account, change, consent.hide)]:
         return Blocked(key, tuple(blocks), change)
     if match and not change.differing:
@@ -364,7 +367,9 @@ def _verdict(
 def _deletion(
     scope: Scope, account: AccountProfile, key: str, declared: Declared | None, live: Live
 ) -> Change:
-    return Change(scope, key, Action.DELETE, removals(account, live.body), declared, live)
+    views = removals(account, live.body)
+    effects = account.kind.effects({view.path: view.before for view in views}, None, scope.at)
+    return Change(scope, key, Action.DELETE, views, declared, live, effects=tuple(effects))
 
 
 def _blocks_of(account: AccountProfile, change: Change, may_hide: frozenset[str]) -> Iterator[Block]:

@@ -1,0 +1,74 @@
+"""What a check of a contact file goes by, and what it finds: no content of a cell is in any of it.
+
+Of cells there are the row, the column, a code and the shape alone: `"31/12/26"` is `dd/dd/dd`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from msgspec import Struct, field
+
+from reconciler.engine.kind import Certainty
+from reconciler.problems import Problem
+
+MOST_ROWS = 10  # of the numbers of rows that one result names; the rest is counted
+
+
+class ImportRules(Struct, frozen=True):
+    """What a declared configuration says on a file, on one target; `None` is what it does not declare."""
+
+    key: str  # import_configs.newsletter-nl
+    target: str
+    columns: Mapping[int, str] | None = None  # number of a column → the contact member that it fills
+    first_row: int | None = None
+    field_delimiter: str | None = None  # as written: `;`, or `\t` for a tab
+    row_delimiter: str | None = None
+    date_format: str | None = None
+    default_language: str | None = None
+    email_is_required: bool | None = None
+    unique_within_file: bool | None = None
+
+
+class Member(Struct, frozen=True):
+    """A member of a contact that a column can fill.
+
+    DOC for the contact (vendor's model page newcontact), INF as the name of a column's target.
+    """
+
+    name: str
+    longest: int | None = None  # characters
+    what: str = "text"  # text, email, phone, date, language, country, state or gender
+
+
+class ResultCode(Struct, frozen=True):
+    """A result code of an import: DOC by its meaning; when it comes is as `certainty` says."""
+
+    code: str
+    meaning: str
+    refuses: bool  # whether the contact is left out, or may be: it counts for what may be refused
+    certainty: Certainty
+
+
+class RowResult(Struct, frozen=True):
+    """What an import is predicted to answer to rows of the file, by code and by column."""
+
+    code: str  # of `ResultCode`, or `too-long`: no code of the vendor is known for it
+    column: int  # counts from 1; 0 where it is about the whole row
+    member: str  # the member that the column fills
+    count: int
+    rows: Sequence[int]  # the first of them, as a spreadsheet counts: from 1, with the header
+    shapes: Sequence[str]  # the most common shapes of the cells
+
+
+class Checked(Struct, frozen=True):
+    """Everything that a check says of one file."""
+
+    file: str  # as it was named
+    rules: ImportRules
+    dialect: str  # how the file is written, in words: `CSV, UTF-8, delimiter ";", header in row 1`
+    rows: int  # rows of data
+    refused: int  # rows with at least one result that refuses
+    problems: Sequence[Problem] = ()  # of the file against the configuration; an error: it does not fit
+    results: Sequence[RowResult] = ()
+    unknown: Sequence[str] = field(default_factory=tuple)  # what cannot be known without the account
