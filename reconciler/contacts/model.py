@@ -48,6 +48,7 @@ class ResultCode(Struct, frozen=True):
     meaning: str
     refuses: bool  # whether the contact is left out, or may be: it counts for what may be refused
     certainty: Certainty
+    why: str = ""  # a check cannot tell without the account, where it cannot
 
 
 class RowResult(Struct, frozen=True):
