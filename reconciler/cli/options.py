@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from functools import reduce
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -38,13 +39,7 @@ def out_option(help: str, variable: str = "OUT") -> Decorator:
 
 def _all_of(*options: Decorator) -> Decorator:
     """Return one decorator for several options; help shows them in this order."""
-
-    def decorate(command: Any) -> Any:
-        for one in reversed(options):
-            command = one(command)
-        return command
-
-    return decorate
+    return lambda command: reduce(lambda made, one: one(made), reversed(options), command)
 
 
 def selection_options_with(target: str) -> Decorator:

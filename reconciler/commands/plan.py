@@ -148,17 +148,14 @@ class LiveSnapshot(Struct, frozen=True):
 
     def plan(self, review: Review | None = None) -> Plan:
         """Return the plan of the declared, with each difference attributed to git or to the live side."""
-        made = attribute_drift(self.plan_as_is(review), self.memory.last_writes)
-        return replace(made, unmanaged=(), remarks=self.remarks) if self.scope.restores else made
-
-    def plan_as_is(self, review: Review | None = None) -> Plan:
-        """Return the same plan without attributing differences."""
         keys = {one.key for one in self.resolved}
         declared = self.session.workspace.declared[self.session.target.name]
         others = [one for one in declared if one.key not in keys]
-        return make_plan(
+        made = make_plan(
             self.scope, self.account, self.resolved, self.inventory, self.consent, review, others
         )
+        made = attribute_drift(made, self.memory.last_writes)
+        return replace(made, unmanaged=(), remarks=self.remarks) if self.scope.restores else made
 
     def since(self) -> Since | None:
         """Return what the earlier files would have done; `None` without any. Errors: `ApiError`.

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from importlib import import_module
 from pathlib import Path, PurePosixPath
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from msgspec import Struct
 from msgspec.structs import replace
@@ -22,17 +23,12 @@ from reconciler.render.values import counted
 
 if TYPE_CHECKING:
     from reconciler.config.resources import Resource
-    from reconciler.config.seeds import SeedSection
     from reconciler.expoints.seed import Seed
 
 
-def _customer_seeds() -> SeedSection[Seed, Any, Any]:
-    from reconciler.expoints.model import SEEDS
-
-    return SEEDS
-
-
-CUSTOMER_SEEDS: SeedsByName[Seed] = SeedsByName("customer_seeds", "expoints", _customer_seeds)
+CUSTOMER_SEEDS: SeedsByName[Seed] = SeedsByName(
+    "customer_seeds", "expoints", lambda: import_module("reconciler.expoints.model").SEEDS
+)
 """The section of seeds, of which nothing is imported until it is opened."""
 
 

@@ -16,12 +16,11 @@ from math import isfinite
 from typing import Annotated, Any, Protocol, TypeAlias, TypeVar
 
 from msgspec import Meta, Struct, ValidationError, convert, field, to_builtins
-from msgspec.structs import asdict, replace
+from msgspec.structs import replace
 
 from reconciler.errors import Refused, UsageError
 
 Model = TypeVar("Model")
-Value = TypeVar("Value")
 
 FORMAT = 5  # of a journal that this program reads and writes; those before were other files
 
@@ -467,24 +466,6 @@ def _is_too_deep(value: object) -> bool:
         if not level:
             return False
     return True
-
-
-_UNWRITABLE = re.compile("[\\0\ud800-\udfff]")
-
-
-def in_writing(value: Value) -> Value:
-    """Return a value in whose texts a null or half a character is an escape, for no database takes those.
-
-    Mappings, such as bodies, stay as they are.
-    """
-    made: Any = value
-    if isinstance(value, str) and _UNWRITABLE.search(value):
-        made = _UNWRITABLE.sub(lambda found: f"\\u{ord(found[0]):04x}", value)
-    elif isinstance(value, list | tuple):
-        made = type(value)(map(in_writing, value))
-    elif isinstance(value, Struct):
-        made = replace(value, **{name: in_writing(part) for name, part in asdict(value).items()})
-    return made  # type: ignore[no-any-return]
 
 
 def other_format(name: str, found: int) -> UsageError:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import re
 import secrets
 import threading
 from collections.abc import Callable, Collection, Mapping, Sequence
@@ -19,7 +20,8 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any, Self, TypeAlias, TypeVar
 
-from msgspec.structs import replace
+from msgspec import Struct
+from msgspec.structs import asdict, replace
 
 from reconciler.access import Access
 from reconciler.clock import Clock, SystemClock
@@ -44,7 +46,6 @@ from reconciler.journal.entries import (
     RunStart,
     Unsound,
     document,
-    in_writing,
     line_of,
     other_format,
     read,
@@ -60,12 +61,31 @@ _BEFORE_AND_SENT: Any = tuple[Body | None, Body | None]
 _READ_BACK: Any = tuple[Body | None]  # the bodies that are kept beside a write's beginning and end
 
 Answer = TypeVar("Answer")
+Value = TypeVar("Value")
 Around = Callable[[], AbstractContextManager[None]]
 """What lies around an addition, so that crash tests can end the process before or after it."""
 Decide = Callable[[JournalState, float], Decision[Answer]]
 """A rule that decides, from what is known at a moment, what to write down; or raises why it may not be."""
 _Write: TypeAlias = tuple[Decide[Any], Future[Any]]
 """A write on its way: its rule, and what it answers or raises once it is in the log or is not to be."""
+
+
+_UNWRITABLE = re.compile("[\\0\ud800-\udfff]")
+
+
+def in_writing(value: Value) -> Value:
+    """Return a value in whose texts a null or half a character is an escape, for no database takes those.
+
+    Mappings, such as bodies, stay as they are.
+    """
+    made: Any = value
+    if isinstance(value, str) and _UNWRITABLE.search(value):
+        made = _UNWRITABLE.sub(lambda found: f"\\u{ord(found[0]):04x}", value)
+    elif isinstance(value, list | tuple):
+        made = type(value)(map(in_writing, value))
+    elif isinstance(value, Struct):
+        made = replace(value, **{name: in_writing(part) for name, part in asdict(value).items()})
+    return made  # type: ignore[no-any-return]
 
 
 class ReadOnlyJournal:
