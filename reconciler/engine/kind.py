@@ -101,6 +101,11 @@ class Effect(Struct, frozen=True):
     )
     after: datetime | None = None  # the same once the change is applied; both in the workspace's time zone
 
+    @property
+    def is_sooner(self) -> bool:
+        """Whether something happens to people that did not, or earlier than it did."""
+        return self.after is not None and (self.before is None or self.after < self.before)
+
 
 Values: TypeAlias = Mapping[
     str, Json

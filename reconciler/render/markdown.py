@@ -26,6 +26,7 @@ from reconciler.render.report import Reported, Stopped, TargetReport, in_order, 
 from reconciler.render.text import (
     MAIL_IS_SENT,
     adoption_line,
+    effect_text,
     field_lines,
     field_rows,
     header_text,
@@ -268,6 +269,7 @@ def _head(planned: TargetReport) -> Iterator[str]:
         yield _alert("WARNING", lines)
     verb = "apply" if planned.is_applied else "plan"
     yield f"**{prose(summary_line([planned], verb))}**"
+    yield f"**People:** {_sentence(planned.people)}" if planned.people else ""
     yield "  \n".join(_sentence(line) for line in header_text(planned.plan).splitlines())
     if planned.exit not in (Exit.DONE, Exit.PENDING):
         yield _alert("CAUTION", [f"**Exit {int(planned.exit)}:** {MEANINGS[planned.exit]}."])
@@ -331,9 +333,16 @@ def _resets(planned: TargetReport) -> Group:
 Fold: TypeAlias = tuple[str, str]  # a resource that folds out, and a line for where there is no room
 
 
-def _fold(title: str, body: Sequence[str], line: str, *, is_open: bool = False) -> Fold:
+def _fold(
+    title: str, body: Sequence[str], line: str, *, is_open: bool = False, below: Sequence[str] = ()
+) -> Fold:
+    """Return a resource with its body folded; `below` are sentences that stand outside of the fold."""
     opening = f"<details{' open' if is_open else ''}><summary>{title}</summary>"
-    return ("\n\n".join([opening, *body, "</details>"]) if body else f"- {line}"), f"- {line}"
+    line = "\n".join([f"- {line}", *(f"  - {one}" for one in below)])
+    if not body:
+        return line, line
+    whole = [opening, *body, "</details>", *(["\n".join(f"- {one}" for one in below)] if below else [])]
+    return "\n\n".join(whole), line
 
 
 def _group(heading: str, folds: Sequence[Fold], *, is_grave: bool = False) -> Group:
@@ -348,7 +357,14 @@ def _change(planned: TargetReport, change: Change) -> Fold:
         f"{symbol} {element(change.key)} {what}{name}{f' <b>{resets}</b>' if resets else ''}",
         _change_body(planned, change),
         f"{symbol} {code(change.key)} {what}{f', {resets}' if resets else ''}",
+        below=_effects(change, is_sooner=True),
     )
+
+
+def _effects(change: Change | None, *, is_sooner: bool) -> list[str]:
+    """Return what a change does to people: what comes sooner, which stands outside of a fold, or the rest."""
+    some = [one for one in change.effects if one.is_sooner is is_sooner] if change else []
+    return [f"⇒ {_sentence(effect_text(one))}" for one in some]
 
 
 def _what(change: Change) -> tuple[str, str]:
@@ -357,12 +373,14 @@ def _what(change: Change) -> tuple[str, str]:
     return (f"{action} id {live.id}", f" {element(shortened(live.name))}") if live else (action, "")
 
 
-def _change_body(planned: TargetReport, change: Change | None) -> list[str]:
+def _change_body(planned: TargetReport, change: Change | None, above: Sequence[str] = ()) -> list[str]:
+    """Return what is folded of a change: sentences `above` it, what it does to people, its fields."""
+    told = "\n".join(f"- {one}" for one in (*above, *_effects(change, is_sooner=False)))
     if change is None:
-        return []
+        return [told] if told else []
     found = [f"Found by its name; to keep it: {code(adoption_line(change))}"] if change.adopted else []
     lines = field_lines(planned.plan.account.kind, change.fields, change)
-    return [*found, *([fenced(lines, "diff")] if lines else [])]
+    return [*([told] if told else []), *found, *([fenced(lines, "diff")] if lines else [])]
 
 
 def _blocked(planned: TargetReport, blocked: Blocked) -> Fold:
@@ -372,9 +390,10 @@ def _blocked(planned: TargetReport, blocked: Blocked) -> Fold:
     reasons = [_sentence(block.message) for block in blocked.blocks]
     return _fold(
         f"{symbol} {element(blocked.key)} {what}{before}",
-        ["\n".join(f"- {reason}" for reason in reasons), *_change_body(planned, change)],
+        _change_body(planned, change, reasons),
         f"{symbol} {code(blocked.key)} {why}{before}: {'; '.join(reasons)}",
         is_open=True,
+        below=_effects(change, is_sooner=True),
     )
 
 
@@ -443,12 +462,12 @@ def _outcome(planned: TargetReport, outcome: Outcome, change: Change | None) -> 
     what = f"{outcome.action.value} {id}" if outcome.action else id
     reasons = [outcome.reason] if outcome.reason else []
     sentences = [_sentence(one) for one in [*reasons, *(f"warning: {one}" for one in outcome.warnings)]]
-    body = ["\n".join(f"- {one}" for one in sentences)] if sentences else []
     return _fold(
         f"{symbol} {element(outcome.key)} {what}<b>{outcome.result.value}</b>",
-        [*body, *_change_body(planned, change)],
+        _change_body(planned, change, sentences),
         f"{symbol} {code(outcome.key)} {what}{': '.join([outcome.result.value, *sentences])}",
         is_open=outcome.result is not Result.APPLIED or bool(outcome.warnings),
+        below=_effects(change, is_sooner=True),
     )
 
 

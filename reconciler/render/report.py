@@ -154,6 +154,22 @@ class TargetReport(Struct, frozen=True):
         return before + sum(end.in_doubt for end in self.sent)
 
     @property
+    def people(self) -> str:
+        """How many changes do what to people, by the names of the effects; empty where none does anything.
+
+        Of an apply, what was applied counts; of a plan, what is blocked is counted apart.
+        """
+        done = {end.key for end in self.outcomes if end.result is Result.APPLIED}
+        made = [one for one in self.plan.changes if not self.is_applied or one.key in done]
+        blocked = [one.change for one in self.plan.blocked if one.change and not self.is_applied]
+        texts = []
+        for some, what in ((made, ""), (blocked, "blocked: ")):
+            sums = Counter(name for one in some for name in {effect.name: 0 for effect in one.effects})
+            named = ", ".join(f"{number} {name}" for name, number in sums.most_common())
+            texts += [f"{what}{named}"] if named else []
+        return "; ".join(texts)
+
+    @property
     def changes(self) -> Mapping[str, Change]:
         """Key → what was carried out; of what was blocked, the change that it would have been."""
         blocked = {one.key: one.change for one in self.plan.blocked if one.change}

@@ -24,7 +24,7 @@ from reconciler.engine.change import (
     Unchanged,
 )
 from reconciler.engine.classify import ASSUMED_EMPTY, Drift, FieldClass, FieldView, carried
-from reconciler.engine.kind import Declared, Json, Kind
+from reconciler.engine.kind import Certainty, Declared, Effect, Json, Kind
 from reconciler.engine.outcome import Outcome, Result
 from reconciler.expoints.planning import SeedsPlan, moment_text
 from reconciler.expoints.recipients import RecipientState, SeedPlan, SeedStatus, SendResult
@@ -219,6 +219,12 @@ def carried_by(kind: Kind, change: Change) -> list[tuple[str, Json]]:
     """Return the live members that an update sends back although the model does not know them."""
     live = change.live.body if change.live and change.action is Action.UPDATE else None
     return [(".".join(member), value) for member, value in carried(kind, change.fields, live)]
+
+
+def effect_text(effect: Effect) -> str:
+    """Return what a change does to people, how sure that is, and its name."""
+    sure = "" if effect.certainty is Certainty.DOCUMENTED else f" ({effect.certainty.value})"
+    return f"{harmless(effect.text)}{sure} [{harmless(effect.name)}]"
 
 
 def adoption_line(change: Change) -> str:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from datetime import datetime, timedelta
+from zoneinfo import ZoneInfo
+
 from msgspec.structs import replace
 
 from reconciler.engine.change import Action, Block, Blocked, Change, Plan, Scope
 from reconciler.engine.classify import classify
-from reconciler.engine.kind import Json, Reference
+from reconciler.engine.kind import Certainty, Effect, Json, Reference
 from reconciler.engine.outcome import Line, Outcome, Result
 from reconciler.engine.plan import Since
 from reconciler.errors import Exit, Refused
@@ -17,6 +20,7 @@ from reconciler.problems import Place, Problem
 from reconciler.render.report import Stopped, TargetReport
 from tests.engine.toys import account, declared, live
 
+NOW = datetime(2026, 12, 1, 10, tzinfo=ZoneInfo("Europe/Amsterdam"))
 ADDRESS = "jane.do@example.com"
 
 
@@ -31,8 +35,18 @@ def change(number: int, text: str = "Robot", *, action: Action = Action.UPDATE) 
     views = tuple(
         replace(view, named=Reference("toy", text)) if view.path == "name" else view for view in views
     )
-    scope = Scope(text, text)
-    return Change(scope, one.key, action, views, one, None if action is Action.CREATE else seen, adopted=True)
+    scope = Scope(text, text, at=NOW)
+    known = None if action is Action.CREATE else seen
+    return Change(scope, one.key, action, views, one, known, adopted=True, effects=effects(text))
+
+
+def effects(text: str = "Robot") -> tuple[Effect, ...]:
+    """One that comes sooner than before, and one without a time."""
+    before, after = (NOW + timedelta(days=days) for days in (5, 2))
+    return (
+        Effect("mails_earlier", f"sooner: {text}", ("battery.count",), before=before, after=after),
+        Effect(text, f"rest: {text}", ("name",), Certainty.INFERRED),
+    )
 
 
 def parts(text: str) -> Json:

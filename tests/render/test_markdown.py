@@ -110,6 +110,31 @@ def test_a_reset_is_named_with_what_it_takes_away() -> None:
     assert "<b>↺ 1 field reset</b>" in page
 
 
+def test_what_comes_to_people_sooner_stands_outside_of_the_fold_and_the_rest_in_it() -> None:
+    page = markdown([planned(changes=2, split=False)])
+    effects = "2 `mails_earlier`, 2 Robot; blocked: 1 `mails_earlier`, 1 Robot"
+    assert f"\n\n**People:** {effects}\n\n" in page
+    sooner, rest = "- ⇒ sooner: Robot `[mails_earlier]`", "- ⇒ rest: Robot (inferred) `[Robot]`"
+    folds = re.split(r"<details|</details>", page[page.index("#### ! Blocked") : page.index("#### Seeds")])
+    assert [(sooner in part, rest in part) for part in folds] == [
+        (False, False),
+        *[(False, True), (True, False)] * 3,
+    ]
+
+
+@pytest.mark.parametrize("room", [COMMENT, Limit(6000, len)])
+def test_where_there_is_no_room_for_all_what_comes_to_people_sooner_is_left(room: Limit) -> None:
+    page = markdown([planned(changes=200, blocked=9, split=False)], room)
+    assert "told in short here" in page
+    keys = re.findall(r"toys\.b\d+Robot.*?⇒ sooner: Robot", page, re.DOTALL)
+    assert len(keys) == 9
+    assert "**People:** 200 `mails_earlier`" in page
+
+
+def test_what_an_apply_did_to_people_is_counted_of_what_was_applied() -> None:
+    assert "**People:** 1 `mails_earlier`, 1 Robot\n" in markdown([applied()])
+
+
 def test_no_address_and_no_carried_value_is_in_it() -> None:
     made = planned()
     one = replace(change(1), live=live({"Owner": "in person"}))
