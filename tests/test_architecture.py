@@ -35,7 +35,7 @@ MAY_IMPORT = {
     "system": "errors",
     "planfile": "config engine errors problems",
     "git": "errors problems system",
-    "render": "contacts engine errors expoints journal problems",
+    "render": "checkmarket contacts engine errors expoints journal problems",
     "sandbox": "",
     "commands": "access checkmarket clock config contacts engine errors expoints git http journal planfile"
     " problems render sandbox system",

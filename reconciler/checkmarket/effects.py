@@ -115,6 +115,11 @@ def timeline(values: Values, at: datetime) -> Timeline:
     )
 
 
+def moment_told(at: datetime) -> str:
+    """Return a moment for people, in its own time zone: `Thu 3 Dec 2026 11:00`."""
+    return f"{at:%a} {at.day} {at:%b} {at.year} {at:%H:%M}"
+
+
 def _fixed(at: datetime, zone: tzinfo) -> datetime:
     at = at.astimezone(zone)
     return at.astimezone(timezone(at.utcoffset() or timedelta()))
