@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
 from typing import Annotated, get_args
 
 from msgspec.structs import replace
 from pydantic import BaseModel, BeforeValidator, Field
 
+from reconciler.config.names import visible
 from reconciler.config.resources import ApiFields, Facts, Finding, Named, Section
 from reconciler.config.validation import INT32_MAX, NOT_BLANK, Id, passing, pattern_of, shape
 from reconciler.engine.kind import Declared, Json, Kind, Member, Policy, Reference, Rows
@@ -36,6 +37,13 @@ LANGUAGES = (
     "ur uz ve vi vo wa wo xh yi yo za zh zu"
 )
 _LANGUAGE = f"(?:{LANGUAGES.replace(' ', '|')})(?:[-_][A-Za-z0-9]+)*"
+# DOC for a contact (vendor's model page newcontact), INF as names of a column's target.
+CONTACT_MEMBERS = (
+    *("Email", "FirstName", "LastName", "LangCode", "Phone", "Gender", "DateOfBirth", "Street"),
+    *("HouseNumber", "Suite", "PostalCode", "City", "State", "Province", "Country", "DateToBeMailed"),
+    *("DateToExpire", *(f"CustomField{number}" for number in range(1, 21))),
+)
+_MOST_ROWS = 1_048_576  # of a sheet of Excel
 _ESCAPE = re.compile(r"\\(?:[xu]?[0-9A-Fa-f]+|.)")
 _LANGUAGE_NAMES = {
     **dict.fromkeys(("nederlands", "dutch", "vlaams", "flemish", "nld", "dut"), "nl"),
@@ -323,6 +331,8 @@ def check(declared: Declared) -> Iterator[Finding]:
         yield Finding("duplicate-column", _COLUMNS, message, "map each column once")
     yield from _doubtful(declared, values)
     yield from _doubtful_words(values)
+    if rows or values.keys() & {"field_delimiter", "first_row"}:
+        yield from _unusable(declared, values, rows)
 
 
 def _doubtful(declared: Declared, values: Mapping[str, Json | Reference]) -> Iterator[Finding]:
@@ -384,6 +394,49 @@ def _doubtful_words(values: Mapping[str, Json | Reference]) -> Iterator[Finding]
             message = f"{value} stands for itself, so a file would have to hold that text"
             hint = f"write '{character}'" if character else "write the characters themselves, like ';'"
             yield warning("delimiter-in-words", path, message, hint)
+
+
+def _unusable(
+    declared: Declared, values: Mapping[str, Json | Reference], rows: Sequence[Json]
+) -> Iterator[Finding]:
+    """Yield what no file of contacts could satisfy."""
+    warning = partial(Finding, severity=Severity.WARNING)
+    members = {one.lower(): one for one in CONTACT_MEMBERS}
+    targets = Counter(str(row["TargetColumnName"]) for row in rows if isinstance(row, dict))
+    meant = Counter[str]()
+    for target, times in targets.items():
+        member = members.get(re.sub(r"[\W_]", "", target).lower(), target)
+        meant[member] += times
+        if member != target:
+            message = f'the target "{visible(target)}" looks like the member {member} of a contact'
+            yield warning("member-lookalike", _COLUMNS, message, f"write {member}")
+    for member in sorted(member for member, times in meant.items() if times > 1):
+        message = f"{meant[member]} columns are mapped to {visible(member)}, and a contact has one"
+        yield warning("member-mapped-twice", _COLUMNS, message, "map one of them")
+    if rows and values.get("email_is_required") is True and "Email" not in meant:
+        message = "no column is mapped to Email, so every row would be refused (R0307)"
+        yield warning("email-not-mapped", "email_is_required", message, "map the column of the addresses")
+    language = "default_language_code"
+    ruling = declared.rulings.get(language)
+    is_empty = not values.get(language, True) or (ruling is not None and ruling.policy is Policy.RESET)
+    if rows and is_empty and "LangCode" not in meant:
+        message = "no column is mapped to LangCode either, so contacts have no language (R0305)"
+        yield warning("no-language", language, message, 'declare one, like "nl", or map a column')
+    breaks = {r"\t": "\t", r"\r": "\r", r"\n": "\n"}
+    field, row = (
+        re.sub(r"\\[trn]", lambda found: breaks[found.group()], str(values.get(path) or ""))
+        for path in ("field_delimiter", "row_delimiter")
+    )
+    if field and (field in (row or "\r\n") or (row and row in field)):
+        message = "columns and lines are separated by the same characters"
+        yield warning("delimiter-clash", "field_delimiter", message, "choose another, like ';'")
+    elif field and field in str(values.get("date_format") or ""):
+        message = f"it stands in dates too, as date_format {values['date_format']} has them"
+        yield warning("delimiter-clash", "field_delimiter", message, "choose another, or put dates in quotes")
+    first = values.get("first_row")
+    if isinstance(first, int) and first > _MOST_ROWS:
+        message = f"a sheet of Excel ends at row {_MOST_ROWS:,}"
+        yield warning("first-row-too-far", "first_row", message, "write the row of the first contact")
 
 
 _INFERRED, _DOCUMENTED = "inferred", "documented"

@@ -1,6 +1,5 @@
 """Which member of a contact the header of a column means, in English, Dutch, French, German and Spanish.
 
-Members: DOC for a contact (vendor's model page newcontact), INF as the names of a column's target.
 Words that mean several things are left out: an unmapped column is seen, a wrongly mapped one is not.
 """
 
@@ -11,11 +10,7 @@ import unicodedata
 from collections.abc import Mapping, Sequence
 from functools import cache
 
-MEMBERS = (
-    *("Email", "FirstName", "LastName", "LangCode", "Phone", "Gender", "DateOfBirth", "Street"),
-    *("HouseNumber", "Suite", "PostalCode", "City", "State", "Province", "Country", "DateToBeMailed"),
-    *("DateToExpire", *(f"CustomField{number}" for number in range(1, 21))),
-)
+from reconciler.checkmarket.model import CONTACT_MEMBERS
 
 # Language → member → words. A date of sending or ending alone may be that of a parcel or a contract.
 _WORDS: Mapping[str, Mapping[str, str]] = {
@@ -154,7 +149,7 @@ def folded(header: str) -> str:
 @cache
 def _known() -> Mapping[str, Mapping[str, str]]:
     """Return the member of each known word, by language."""
-    names = {folded(member): member for member in MEMBERS}
+    names = {folded(member): member for member in CONTACT_MEMBERS}
     return {"names": names} | {
         language: {folded(word): member for member, words in members.items() for word in words.split(",")}
         for language, members in _WORDS.items()

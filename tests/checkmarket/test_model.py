@@ -93,6 +93,11 @@ SURVEY = "survey_settings: {survey_id: 1, %s}"
         ("survey_settings: {invitation_delay_in_days: 3}, keep: [survey_settings.survey]", []),
         ("survey_settings: {survey: One, invitation_delay_in_days: 3}", []),
         ("survey_settings: null", []),
+        ("field_delimiter: '\\n', row_delimiter: '\\r\\n'", ["delimiter-clash field_delimiter"]),
+        ("field_delimiter: '\\n'", ["delimiter-clash field_delimiter"]),
+        ("field_delimiter: ';', row_delimiter: ';'", ["delimiter-clash field_delimiter"]),
+        ("field_delimiter: '.', date_format: dd.MM.yyyy", ["delimiter-clash field_delimiter"]),
+        ("field_delimiter: ';', date_format: dd.MM.yyyy", []),
     ],
 )  # fmt: skip
 def test_what_the_vendor_leaves_open_is_warned_of(text: str, warnings: list[str], world: World) -> None:
@@ -102,3 +107,33 @@ def test_what_the_vendor_leaves_open_is_warned_of(text: str, warnings: list[str]
     assert [
         f"{problem['code']} {line[problem['column'] - 1 :].partition(':')[0]}" for problem in problems
     ] == warnings
+
+
+@pytest.mark.parametrize(
+    ("targets", "more", "warnings"),
+    [
+        ("Email FirstName LangCode", "email_is_required: true", []),
+        ("FirstName Email2", "email_is_required: true", ["email-not-mapped"]),
+        ("FirstName", "email_is_required: false", []),
+        ("", "email_is_required: true", []),
+        ("e-mail", "email_is_required: true", ["member-lookalike"]),
+        ("Email E-mail", "", ["member-lookalike", "member-mapped-twice"]),
+        ("Score Score", "", ["member-mapped-twice"]),
+        ("CustomField21 Company", "", []),
+        ("Email", "default_language_code: null", ["no-language"]),
+        ("Email", "reset: [default_language_code]", ["no-language"]),
+        ("Email LangCode", "default_language_code: null", []),
+        ("Email", "default_language_code: nl", []),
+        ("", "first_row: 1048577", ["first-row-too-far"]),
+    ],
+)
+def test_what_no_file_could_satisfy_is_warned_of(
+    targets: str, more: str, warnings: list[str], world: World
+) -> None:
+    columns = (
+        f"{{source_column_number: {number}, target_column_name: {target}}}"
+        for number, target in enumerate(targets.split(), 1)
+    )
+    world.write("a.yaml", FILE % f"column_mappings: [{', '.join(columns)}], {more}".removesuffix(", "))
+    problems = world.ran(validate, EVERYTHING, json=True).document["problems"]
+    assert [one["code"] for one in problems if one["code"] != "file-imports-only"] == warnings

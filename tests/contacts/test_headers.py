@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from reconciler.contacts.headers import MEMBERS, language_of, member_of, members_of
+from reconciler.checkmarket.model import CONTACT_MEMBERS
+from reconciler.contacts.codes import MEMBERS
+from reconciler.contacts.headers import language_of, member_of, members_of
 
 MEANT = {
     "Email": "email|E-mail|E-Mail|EMAIL|Email Address|E_Mail_Adresse|e-mailadres|Adresse e-mail|Courriel|"
@@ -44,7 +46,8 @@ def test_a_header_means_a_member(member: str) -> None:
 
 
 def test_each_member_means_itself() -> None:
-    assert [*map(member_of, MEMBERS)] == [*MEMBERS]
+    assert [*CONTACT_MEMBERS] == [*MEMBERS]
+    assert [*map(member_of, CONTACT_MEMBERS)] == [*CONTACT_MEMBERS]
 
 
 @pytest.mark.parametrize("header", NO_MEMBER.split("|"))
