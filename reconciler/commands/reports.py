@@ -30,7 +30,9 @@ from reconciler.render.report import Reported, Stopped, TargetEnd, TargetReport,
 from reconciler.render.values import harmless
 
 if TYPE_CHECKING:
+    from reconciler.contacts.model import Checked
     from reconciler.render.github import Links
+    from reconciler.render.markdown import Limit
 
 _INTERRUPTED = "interrupted"
 
@@ -64,6 +66,7 @@ class Reporting(Struct, dict=True):
     environment: Environment
     exit: Exit = Exit.DONE
     reported: list[Reported] = field(default_factory=list)
+    checked: Checked | None = None  # what a check of a contact file has found, which is no plan
 
     def interim(self, reported: Reported) -> None:
         """Add the report of one more target, and write every file, marked as unfinished."""
@@ -101,10 +104,12 @@ class Reporting(Struct, dict=True):
     def _write_outputs(self) -> None:
         from reconciler.render.github import outputs_text
 
-        _append("GITHUB_OUTPUT", outputs_text(self.reported, self._exit_code), self.environment)
+        text = outputs_text(self.reported, self._exit_code)
+        refused = f"refused={self.checked.refused}\n" if self.checked else ""
+        _append("GITHUB_OUTPUT", f"{text}{refused}", self.environment)
 
     def _write_summary(self) -> None:
-        from reconciler.render.markdown import STEP_SUMMARY, Limit, markdown
+        from reconciler.render.markdown import STEP_SUMMARY, Limit
 
         # It has room for what other commands of the step have not written into it.
         path = self.environment.environ.get("GITHUB_STEP_SUMMARY")
@@ -113,7 +118,17 @@ class Reporting(Struct, dict=True):
         except OSError:
             taken = 0
         limit = Limit(max(0, STEP_SUMMARY.most - taken - 1), STEP_SUMMARY.size)
-        _append("GITHUB_STEP_SUMMARY", markdown(self.reported, limit, self._origin), self.environment)
+        _append("GITHUB_STEP_SUMMARY", self._markdown(self.reported, limit), self.environment)
+
+    def _markdown(self, reported: Sequence[Reported], limit: Limit) -> str:
+        # Imported here: most runs write no report.
+        from reconciler.render.markdown import markdown
+
+        if self.checked is not None and not reported:
+            from reconciler.render.contacts import contacts_markdown
+
+            return contacts_markdown(self.checked, limit, self._origin)
+        return markdown(reported, limit, self._origin)
 
     @cached_property
     def _origin(self) -> Sequence[tuple[str, str]]:
@@ -124,7 +139,8 @@ class Reporting(Struct, dict=True):
 
     @property
     def _exit_code(self) -> int:
-        return int(Exit.gravest([self.exit, *(one.exit for one in self.reported)]))
+        checked = [self.checked.exit] if self.checked else []
+        return int(Exit.gravest([self.exit, *checked, *(one.exit for one in self.reported)]))
 
     def _write_all(self, reported: Sequence[Reported]) -> None:
         # One that fails is reported once.
@@ -135,9 +151,13 @@ class Reporting(Struct, dict=True):
         # Imported here: most runs write no report.
         match report.form:
             case Form.MARKDOWN:
-                from reconciler.render.markdown import markdown
+                from reconciler.render.markdown import COMMENT
 
-                text = markdown(reported, origin=self._origin)
+                text = self._markdown(reported, COMMENT)
+            case Form.HTML if self.checked is not None and not reported:
+                from reconciler.render.contacts import contacts_html
+
+                text = contacts_html(self.checked, links_of(self.environment), self._origin)
             case Form.HTML:
                 from reconciler.render.html import html
 

@@ -6,11 +6,13 @@ Of cells there are the row, the column, a code and the shape alone: `"31/12/26"`
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from fractions import Fraction
 
 from msgspec import Struct, field
 
 from reconciler.engine.kind import Certainty
-from reconciler.problems import Problem
+from reconciler.errors import Exit
+from reconciler.problems import Problem, Severity
 
 MOST_ROWS = 10  # of the numbers of rows that one result names; the rest is counted
 
@@ -28,6 +30,19 @@ class ImportRules(Struct, frozen=True):
     default_language: str | None = None
     email_is_required: bool | None = None
     unique_within_file: bool | None = None
+
+
+FIELDS: Mapping[str, str] = {
+    "columns": "column_mappings",
+    "first_row": "first_row",
+    "field_delimiter": "field_delimiter",
+    "row_delimiter": "row_delimiter",
+    "date_format": "date_format",
+    "default_language": "default_language_code",
+    "email_is_required": "email_is_required",
+    "unique_within_file": "email_must_be_unique_within_file",
+}
+"""Each rule → the field of an import configuration that says it."""
 
 
 class Member(Struct, frozen=True):
@@ -73,3 +88,19 @@ class Checked(Struct, frozen=True):
     problems: Sequence[Problem] = ()  # of the file against the configuration; an error: it does not fit
     results: Sequence[RowResult] = ()
     unknown: Sequence[str] = field(default_factory=tuple)  # what cannot be known without the account
+    allowed: str = "0"  # how many refused rows pass: a number, or a share like 0.5%
+
+    @property
+    def why(self) -> str:
+        """Why it is refused: the file does not fit, or too many rows would be refused; empty if neither."""
+        share = Fraction(self.rows, 100) if self.allowed.endswith("%") else 1
+        is_beyond = self.refused > Fraction(self.allowed.rstrip("%")) * share
+        is_unfit = any(problem.severity is Severity.ERROR for problem in self.problems)
+        few = f"rows that would be refused: {self.refused:,}, and {self.allowed} of {self.rows:,} are allowed"
+        unfit = "the file does not fit the configuration"
+        return "; ".join([unfit] * is_unfit + [few] * is_beyond)
+
+    @property
+    def exit(self) -> Exit:
+        """Return what that means for the process."""
+        return Exit.REFUSED if self.why else Exit.DONE

@@ -1,4 +1,4 @@
-"""The documents of `plan`, `apply` and `status` as models: schemas come from them, files are held to them.
+"""The documents of `plan`, `apply`, `status`, `check` as models: schemas, and what files are held to.
 
 They are strict: nothing is converted, nothing unknown is let through. What a document says grows only with
 `FORMAT_VERSION`.
@@ -357,12 +357,55 @@ StatusDocument: Any = _described(
     problems=(list[ProblemPart], "The warnings about the files."),
     exit_code=ExitCode,
 )
+RuleFieldsPart: Any = _described(
+    "RuleFieldsPart",
+    "What the files declare of contact files, by the names of fields; null for what is left to the account.",
+    column_mappings=(dict[str, str] | None, "The number of a column, and the member that it fills."),
+    first_row=int | None,
+    field_delimiter=str | None,
+    row_delimiter=str | None,
+    date_format=str | None,
+    default_language_code=str | None,
+    email_is_required=bool | None,
+    email_must_be_unique_within_file=bool | None,
+)
+RowResultPart: Any = _described(
+    "RowResultPart",
+    "What an import is predicted to answer to rows of the file, by code and column.",
+    code=(str, "The vendor's, like R0308, or one of this tool in words, like too-long."),
+    meaning=str,
+    refuses=(bool, "Whether such a contact may be left out: it counts as refused."),
+    certainty=Literal["documented", "inferred", "unknown"],
+    column=(Count, "Counts from 1; 0 for the whole row."),
+    member=(str, "The member of a contact that the column fills."),
+    count=Count,
+    rows=(list[Line], "The first of them, as a spreadsheet counts: from 1, with the header."),
+    shapes=(list[str], "The most common shapes of the cells; no content of any."),
+)
+CheckDocument: Any = _described(
+    "CheckDocument",
+    "What an import would make of a file of contacts, as `check --format json` prints it.",
+    format_version=Literal[1],
+    file=(str, "Its path, or its name alone where it lies outside of the repository."),
+    key=str,
+    target=str,
+    declared=RuleFieldsPart,
+    dialect=(str, "How the file is written, in words."),
+    rows=(Count, "Rows of contacts."),
+    refused=(Count, "Rows with at least one result that refuses."),
+    allowed_refused=(str, "How many of them --allow-refused lets pass: a number, or a share like 0.5%."),
+    problems=(list[ProblemPart], "Of the file; with an error it does not fit the configuration."),
+    results=list[RowResultPart],
+    unknown=(list[str], "What cannot be known without the account."),
+    exit_code=ExitCode,
+)
 DOCUMENTS: Mapping[str, type[BaseModel]] = {
     "plan": PlanDocument,
     "plans": PlansDocument,
     "report": ReportDocument,
     "reports": ReportsDocument,
     "status": StatusDocument,
+    "check": CheckDocument,
 }
 """Kind → the model of such a document."""
 

@@ -92,7 +92,9 @@ def annotation_lines(problems: Sequence[Problem], links: Links) -> Iterator[str]
                 )
             )
             text = f"{problem.message} → {problem.hint}" if problem.hint else problem.message
-            yield f"::{severity.value} {named}::{_data(shortened(text, _LONGEST))}"
+            # GitHub has no hints.
+            command = "notice" if severity is Severity.HINT else severity.value
+            yield f"::{command} {named}::{_data(shortened(text, _LONGEST))}"
         left = len(some) - MOST_ANNOTATIONS
         if left > 0:
             # Of a kind of its own, so that it is shown beside the ten.

@@ -236,7 +236,8 @@ def marker(verb: str, target: str) -> str:
 
 def _parts(reported: Reported, origin: str) -> Iterator[Part]:
     verb = reported.verb if isinstance(reported, Stopped) else "apply" if reported.is_applied else "plan"
-    where = f" {'of' if verb == 'plan' else 'to'} {_name(reported.target)}" if reported.target else ""
+    to = {"plan": "of", "check": "on"}.get(verb, "to")
+    where = f" {to} {_name(reported.target)}" if reported.target else ""
     yield marker(verb, reported.target)
     if isinstance(reported, Stopped):
         yield f"### {verb.capitalize()}{where} {'has not ended' if reported.is_underway else 'was stopped'}"

@@ -46,7 +46,12 @@ def _validator(kind: str) -> Any:
 def document_of(out: str) -> Any:
     """Return the document that a command printed; a plan or a report is what its schema says."""
     document = json.loads(out)
-    kinds = {"plan": "fingerprint", "report": "customers_in_doubt", "status": "at"}
+    kinds = {
+        "plan": "fingerprint",
+        "report": "customers_in_doubt",
+        "status": "at",
+        "check": "allowed_refused",
+    }
     kind = next((kind for kind, member in kinds.items() if member in document), "")
     if "targets" in document and "resources" not in document and kind in ("report", ""):
         kind = "reports" if kind else "plans"

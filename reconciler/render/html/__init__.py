@@ -82,6 +82,12 @@ def html(reports: Sequence[Reported], links: Links, origin: Sequence[tuple[str, 
     )
 
 
+def rendered(template: str, **given: Any) -> str:
+    """Return a page of another template of this folder; what is given to it is harmless already."""
+    templates, brought = _templates()
+    return templates.get_template(template).render(brought, **given)
+
+
 @cache
 def _templates() -> tuple[Environment, Mapping[str, str]]:
     """Return the templates, and what every page brings: style, script, a policy that allows no others."""
@@ -136,6 +142,7 @@ def page_of(reports: Sequence[Reported], links: Links) -> Document:
     """Return what a page over targets says, as its template takes it."""
     sections = [_section(one, links) for one in in_order(reports)]
     is_apply = any(one.verb == "apply" if isinstance(one, Stopped) else one.is_applied for one in reports)
+    is_check = any(isinstance(one, Stopped) and one.verb == "check" for one in reports)
     cards = [card for section in sections for group in section["groups"] for card in group["cards"]]
     figures = Counter[tuple[str, str]]()
     for section in sections:
@@ -145,7 +152,7 @@ def page_of(reports: Sequence[Reported], links: Links) -> Document:
     targets = ", ".join(section["target"] for section in sections if section["target"]) or "a workspace"
     back = "".join(f": way back from run {one.scope.restores}" for one in plans if one.scope.restores)
     return {
-        "title": f"{'Apply to' if is_apply else 'Plan of'} {targets}{back}",
+        "title": f"{'Apply to' if is_apply else 'Check on' if is_check else 'Plan of'} {targets}{back}",
         "sections": sections,
         "why_reset": " or ".join(
             sorted({"empty before" if one.scope.restores else "not declared" for one in plans})
