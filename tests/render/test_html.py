@@ -20,7 +20,9 @@ from tests.render.browsing import Reader
 from tests.render.plans import ADDRESS, applied, change, in_trouble, planned, stopped
 from tests.render.reading import MARKDOWN
 
-FOREIGN = "img, svg, form, base, iframe, object, template, plaintext, a[href^=javascript], body > style"
+FOREIGN = (
+    "img, svg:not(.when), form, base, iframe, object, template, plaintext, a[href^=javascript], body > style"
+)
 Open = Callable[..., Reader]
 ATTACKS = (
     *("<script>alert(1)</script>", "</script><script>alert(1)</script>", '"><img src=x onerror=alert(1)>'),
@@ -29,6 +31,7 @@ ATTACKS = (
     *("<meta http-equiv=refresh content=0>", "&#60;b&#62;", "</details></main>", "<template>"),
     *("<plaintext>", "<form action=x>"),
 )
+REST = "rest: Robot (inferred) [Robot]"
 SEARCHED_AT_ONCE = """words => {
     const text = document.getElementById("by-text");
     text.value = words;
@@ -64,10 +67,18 @@ def test_the_figures_stand_on_top_and_what_needs_an_eye_comes_first(opened: Open
     figures = page.locator(".figures li").all_inner_texts()
     assert [plain(text) for text in figures] == [
         *("0 to create", "2 to update", "2 fields reset", "0 to delete", "1 blocked", "0 unchanged"),
-        "2 customers to send",
+        *("2 customers to send", "2 reach people sooner"),
     ]
     order = (
-        *("guardrails allow more", "exit 3", "limits:", "blocked", "caused by", "pending or drifted"),
+        *(
+            "guardrails allow more",
+            "exit 3",
+            "people:",
+            "limits:",
+            "blocked 1",
+            "caused by",
+            "pending or drifted",
+        ),
         *("seeds", "unmanaged"),
     )
     text = page.inner_text("main").lower()
@@ -87,6 +98,23 @@ def test_a_resource_folds_out_to_what_is_and_what_will_be(opened: Open) -> None:
     card.locator(".body summary").click()
     assert '"Size"' not in body.inner_text()
     assert '"Name": "Robot 1"' in body.inner_text()
+
+
+def test_what_a_change_does_to_people_is_told_on_its_line_and_drawn_inside(opened: Open) -> None:
+    reader = opened(planned(split=False, changes=1, blocked=0), forced_colors="active")
+    assert "People: 1 mails_earlier, 1 Robot" in reader.page.inner_text("main")
+    card = reader.page.locator(".card.update")
+    expect(card.locator("> summary")).to_contain_text("⇒ mails_earlier")
+    expect(card.locator("> summary")).not_to_contain_text("⇒ Robot")
+    card.locator("summary").first.click()
+    told = card.locator(".effects li").all_inner_texts()
+    assert [text.partition("\n")[0] for text in told] == ["sooner: Robot [mails_earlier]", REST]
+    drawn = card.get_by_role("img", name="before Sun 6 Dec 2026 10:00, after Thu 3 Dec 2026 10:00")
+    expect(drawn).to_be_visible()
+    before, after = (
+        one.evaluate("one => one.getBoundingClientRect().x") for one in drawn.locator("circle").all()
+    )
+    assert before > after
 
 
 def test_what_is_carried_and_who_is_written_to_is_not_in_it() -> None:
@@ -114,6 +142,7 @@ def filtered(reader: Reader, name: str, choice: str) -> list[str]:
         ("action", "blocked", ["toys.b1a", "toys.b1b"]),
         ("action", "send", ["customer_seeds.a", "customer_seeds.b"]),
         ("class", "reset", ["toys.b1a", "toys.a1", "toys.a2", "toys.b1b", "toys.b1", "toys.b2"]),
+        ("effect", "b", ["toys.b1b", "toys.b1", "toys.b2"]),
         ("file", "a.yaml", ["customer_seeds.a"]),
     ],
 )

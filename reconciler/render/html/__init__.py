@@ -34,6 +34,7 @@ from reconciler.render.text import (
     MAIL_IS_SENT,
     adoption_line,
     carried_by,
+    effect_text,
     field_rows,
     header_text,
     remarks,
@@ -58,6 +59,7 @@ WHOLE = 40
 elements bit by bit: a browser that makes those of a thousand at once answers nothing meanwhile."""
 MOST_OPEN = 10  # from more open cards in a group on, all are folded, to show how many there are
 _LONGEST_VALUE = 2000
+_NEAR = 35  # percent of a timeline: words at a point so near to its end begin or end there
 _LONGEST_BODY = 100_000
 _CARRIED = "(carried as it is)"  # what a body carries and the model does not know may be anything
 
@@ -121,6 +123,7 @@ class Card(Struct, frozen=True):
     is_open: bool = False
     reasons: Sequence[str] = ()
     notes: Sequence[str] = ()
+    effects: Sequence[Document] = ()
     rows: Sequence[Document] = ()
     customers: Sequence[Document] = ()
     request: str = ""
@@ -164,6 +167,7 @@ def page_of(reports: Sequence[Reported], links: Links) -> Document:
         "targets": sorted({section["target"] for section in sections} - {""}),
         "actions": sorted({card.action for card in cards}),
         "classes": sorted({row["cls"] for card in cards for row in card.rows}),
+        "effects": sorted({effect["name"] for card in cards for effect in card.effects}),
         "files": sorted({file for card in cards for file in card.files}),
     }
 
@@ -184,7 +188,7 @@ def _section(reported: Reported, links: Links) -> Document:
             (harmless(tally(code, some)), [_problem(one, links) for one in some])
             for code, some in warnings_by_code(reported.problems).items()
         ],
-        **dict.fromkeys(("summary", "fingerprint", "run"), ""),
+        **dict.fromkeys(("summary", "people", "fingerprint", "run"), ""),
         **dict.fromkeys(("lines", "loosened", "groups", "notes", "lists", "to_write", "figures"), ()),
     }
     if isinstance(reported, Stopped):
@@ -192,6 +196,7 @@ def _section(reported: Reported, links: Links) -> Document:
     section |= {
         "lines": header_text(reported.plan).splitlines(),
         "loosened": [_problem(one, links) for one in reported.loosened],
+        "people": harmless(reported.people),
         "fingerprint": reported.fingerprint,
         "run": reported.run,
     }
@@ -246,6 +251,7 @@ def _plan(planned: TargetReport, links: Links) -> Document:
     notes = (since.note if since else "", *remarks(plan), planned.seeds_trouble)
     unmanaged = [harmless(f"{live.id} · {live.name}") for live in plan.unmanaged]
     unchanged = [harmless(one.key) for one in plan.unchanged if not one.adopted and not one.remarkable]
+    sooner = sum(any(effect.is_sooner for effect in one.effects) for one in plan.changes)
     return {
         "groups": [
             _group("Blocked", [_blocked(planned, one, links) for one in plan.blocked]),
@@ -268,6 +274,7 @@ def _plan(planned: TargetReport, links: Links) -> Document:
             ("blocked", "blocked", len(plan.blocked)),
             ("unchanged", "unchanged", len(plan.unchanged)),
             ("send", "customers to send", seeds.customers),
+            *([("send", "reach people sooner", sooner)] if sooner else []),
             *([("blocked", "seeds blocked", len(planned.seeds_blocked))] if planned.seeds_blocked else []),
         ],
     }
@@ -334,12 +341,29 @@ def _change(planned: TargetReport, change: Change, links: Links) -> Card:
         spot=_spot(change.declared.place, links) if change.declared else None,
         resets=len(change.resets),
         notes=[harmless(adoption)] if change.adopted else [],
+        effects=[*_effects(change)],
         rows=rows,
         request="Body of the POST"
         if change.action is Action.CREATE
         else "Body of the PUT; what is kept or carried is read again right before",
         body=_body_text(kind, change),
     )
+
+
+def _effects(change: Change) -> Iterator[Document]:
+    """Yield what a change does to people; of one that moves in time, how far along its line it is."""
+    moments = [(one.before, one.after) for one in change.effects if one.before and one.after]
+    start, end = change.scope.at, max((at for pair in moments for at in pair), default=None)
+    for one in change.effects:
+        points = []
+        if start and end and one.before and one.after and one.before != one.after and start < end:
+            for name, at in (("before", one.before), ("after", one.after)):
+                part = max(0, round(100 * ((at - start) / (end - start))))
+                words = f"{name} {at:%a} {at.day} {at:%b %Y %H:%M}"
+                anchor = "start" if part < _NEAR else "end" if part > 100 - _NEAR else "middle"
+                points.append({"part": part, "words": words, "anchor": anchor})
+        name, text = harmless(one.name), effect_text(one)
+        yield {"name": name, "text": text, "points": points, "is_sooner": one.is_sooner}
 
 
 def _blocked(planned: TargetReport, blocked: Blocked, links: Links) -> Card:

@@ -31,7 +31,7 @@
   const textOf = (card) => (card.text ??= `${card.node.textContent} ${plain(card.later ?? "")}`.toLowerCase());
   const has = ({ node: { dataset } }, name, value) =>
     name === "class" ? dataset.class.split(" ").includes(value)
-    : name === "file" ? dataset.file.split("\n").includes(value)
+    : name === "file" || name === "effect" ? dataset[name].split("\n").includes(value)
     : dataset[name] === value;
 
   function filter() {
