@@ -357,12 +357,12 @@ ESCAPE = "data."  # a header that begins so is the name of a column of data, wha
 _Section: TypeAlias = SeedSection[Any, Any, Any]
 _Tell: TypeAlias = Callable[..., None]  # takes code, message and hint, and where: a line, perhaps a column
 
-_MARKS = (
+MARKS = (
     *((codecs.BOM_UTF32_LE, "utf-32"), (codecs.BOM_UTF32_BE, "utf-32")),  # which begins like the next one
     *((codecs.BOM_UTF16_LE, "utf-16"), (codecs.BOM_UTF16_BE, "utf-16")),
 )
 _WORKBOOKS = (b"PK\3\4", b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1")  # how .xlsx and .ods begin, and .xls
-_SAVE_AS_UTF_8 = (
+SAVE_AS_UTF_8 = (
     "save it as UTF-8: in Excel as “CSV UTF-8 (Comma delimited)”; in LibreOffice by “Save As” with “Edit "
     "filter settings”, character set “Unicode (UTF-8)”"
 )
@@ -382,7 +382,7 @@ def read_rows(content: bytes, file: str, section: _Section, report: Report, key:
     try:
         if content.startswith(_WORKBOOKS):
             message = "this is a workbook of Excel or LibreOffice, whatever its name ends in"
-            raise Unreadable(Refusal("unknown-format", message, _SAVE_AS_UTF_8))
+            raise Unreadable(Refusal("unknown-format", message, SAVE_AS_UTF_8))
         text = _decoded(content)
         check_is_text(text)
         if file.lower().endswith(LINES):
@@ -394,27 +394,27 @@ def read_rows(content: bytes, file: str, section: _Section, report: Report, key:
         if error.encoding == "utf-8":
             message += "; it may be Windows-1252 or latin-1, which nothing tells apart surely"
         before = content[: error.start].decode(error.encoding, "replace")
-        tell("not-utf-8", message, _SAVE_AS_UTF_8, len(LINE_BREAK.split(before)))
+        tell("not-utf-8", message, SAVE_AS_UTF_8, len(LINE_BREAK.split(before)))
     except Unreadable as unreadable:
         tell(*unreadable.refusal, unreadable.line)
 
 
 def _decoded(content: bytes) -> str:
     """Return the text of a file without its byte order marks. Errors: `UnicodeDecodeError`."""
-    encoding = next((name for mark, name in _MARKS if content.startswith(mark)), "utf-8")
+    encoding = next((name for mark, name in MARKS if content.startswith(mark)), "utf-8")
     # UTF-16 without a mark: no other text has a zero beside each of its first letters.
     if any(content[:2]) and b"\0" in content[:2]:
         encoding = "utf-16-be" if content[0] == 0 else "utf-16-le"
     return content.decode(encoding).lstrip("\ufeff")
 
 
-_SHORTENED = re.compile(r" *[0-9](?:[.,][0-9]+)?E\+[0-9]{2} *")  # as Excel writes a number of 12 digits
-_SEPARATOR = re.compile(r'"?sep=([^\w\s"]|\t)"?[,;\t]*(?:\r\n?|\n|$)', re.IGNORECASE)
+SHORTENED = re.compile(r" *[0-9](?:[.,][0-9]+)?E\+[0-9]{2} *")  # as Excel writes a number of 12 digits
+SEPARATOR = re.compile(r'"?sep=([^\w\s"]|\t)"?[,;\t]*(?:\r\n?|\n|$)', re.IGNORECASE)
 
 
 def _table(text: str, file: str, section: _Section, tell: _Tell) -> Iterator[Node]:
     delimiters: tuple[str, ...] = DELIMITERS
-    if said := _SEPARATOR.match(text):  # it tells Excel the delimiter, and is no row
+    if said := SEPARATOR.match(text):  # it tells Excel the delimiter, and is no row
         text, delimiters = "\n" + text[said.end() :], (said[1], *DELIMITERS)
     records, line, headers = _headed(text, delimiters, section, tell)
     if len(headers) > MOST_COLUMNS:
@@ -458,7 +458,7 @@ def _table(text: str, file: str, section: _Section, tell: _Tell) -> Iterator[Nod
 def _odd_cells(headers: Sequence[str], cells: Sequence[str]) -> Iterator[tuple[bool, int]]:
     """Yield the column of each value without a header, as False, and of each shortened number, as True."""
     for column, (header, cell) in enumerate(zip(headers, cells, strict=False), start=1):
-        if (not header and cell.strip(BLANKS)) or ("E+" in cell and _SHORTENED.fullmatch(cell)):
+        if (not header and cell.strip(BLANKS)) or ("E+" in cell and SHORTENED.fullmatch(cell)):
             yield bool(header), column
 
 
