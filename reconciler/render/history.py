@@ -13,6 +13,7 @@ from reconciler.engine.body import Absent, compared, value_at, written
 from reconciler.journal.entries import (
     ADOPT,
     DIED,
+    MAY_BE_DONE,
     RESULTS,
     DeliveryState,
     Mail,
@@ -38,7 +39,7 @@ from reconciler.render.values import (
 if TYPE_CHECKING:
     from reconciler.engine.apply import LearnedDefaults
     from reconciler.engine.classify import Default, Defaults
-    from reconciler.engine.kind import Field, Json, Kind
+    from reconciler.engine.kind import Effect, Field, Json, Kind
 
 _MAIL = {
     DeliveryState.INTENDED: ("→", "update"),
@@ -166,6 +167,7 @@ def _mail_lines(mail: Mail, paint: Paint) -> Iterator[str]:
 def _field_lines(operation: Operation, kinds: Mapping[str, Kind], paint: Paint) -> Iterator[str]:
     """Yield how each field that was written looks: its symbol, its path, and what became of it."""
     rows, action = _written_fields(operation, kinds), operation.intent.action
+    effects = _effects(operation, kinds)
     width = max((len(field.path) for field, *_ in rows), default=0)
     for field, before, after, left_out in rows:
         old, new = shown_field(field, before, beside=after), shown_field(field, after, beside=before)
@@ -178,6 +180,19 @@ def _field_lines(operation: Operation, kinds: Mapping[str, Kind], paint: Paint) 
         else:
             symbol, style, text = "~", paint.update, f"{old} → {new}"
         yield f"    {style(f'{symbol} {field.path:<{width}}  {text}')}"
+    yield from (f"    ⇒ {harmless(f'{one.text} [{one.name}]')}" for one in effects)
+
+
+def _effects(operation: Operation, kinds: Mapping[str, Kind]) -> Sequence[Effect]:
+    """Return what a write did to people, by its fields alone; nothing of one that was surely not done."""
+    intent, ending = operation.intent, operation.ending
+    kind = kinds.get(intent.key.partition(".")[0].partition(":")[0])
+    if kind is None or intent.action == ADOPT or (ending and ending.result not in MAY_BE_DONE):
+        return []
+    before = {one.path: compared(one, value_at(intent.before or {}, one.member)) for one in kind.fields}
+    after = before | {field.path: value for field, _, value, _ in _written_fields(operation, kinds)}
+    made, gone = intent.action == "create", intent.action == "delete"
+    return kind.effects(None if made else before, None if gone else after, None)
 
 
 def _written_fields(
@@ -260,6 +275,9 @@ def _operation_document(operation: Operation, kinds: Mapping[str, Kind], run: Ru
                 "left_out": left_out,
             }
             for field, before, after, left_out in _written_fields(operation, kinds)
+        ],
+        "effects": [
+            {"name": one.name, "text": one.text, "fields": [*one.paths]} for one in _effects(operation, kinds)
         ],
         "body_before": intent.before,
         "body_sent": intent.body,

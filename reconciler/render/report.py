@@ -241,6 +241,18 @@ def problems_of(reports: Sequence[Reported]) -> list[Problem]:
                     for b in left.blocks
                     if left.key in places
                 ]
+            found += [
+                Problem(
+                    effect.name,
+                    places[change.key],
+                    change.key,
+                    f"{where}{effect.text}",
+                    severity=Severity.WARNING,
+                )
+                for change in one.plan.changes
+                for effect in change.effects
+                if effect.is_sooner and change.key in places and one.is_caused(change)
+            ]
         for seed in one.seeds.seeds:
             for b in seed.blocks if seed.kept_back else ():
                 found.append(Problem(b.code, seed.seed.place, seed.seed.key, f"{where}{b.message}"))

@@ -223,8 +223,8 @@ def carried_by(kind: Kind, change: Change) -> list[tuple[str, Json]]:
 
 def effect_text(effect: Effect) -> str:
     """Return what a change does to people, how sure that is, and its name."""
-    sure = "" if effect.certainty is Certainty.DOCUMENTED else f" ({effect.certainty.value})"
-    return f"{harmless(effect.text)}{sure} [{harmless(effect.name)}]"
+    sure = "" if effect.certainty is Certainty.DOCUMENTED else f", {effect.certainty.value}"
+    return harmless(f"{effect.text} [{effect.name}{sure}]")
 
 
 def adoption_line(change: Change) -> str:
