@@ -26,7 +26,7 @@ from reconciler.render.report import Reported, Stopped, TargetReport, in_order, 
 from reconciler.render.text import (
     MAIL_IS_SENT,
     adoption_line,
-    effect_text,
+    effect_parts,
     field_lines,
     field_rows,
     header_text,
@@ -365,7 +365,7 @@ def _change(planned: TargetReport, change: Change) -> Fold:
 def _effects(change: Change | None, *, is_sooner: bool) -> list[str]:
     """Return what a change does to people: what comes sooner, which stands outside of a fold, or the rest."""
     some = [one for one in change.effects if one.is_sooner is is_sooner] if change else []
-    return [f"⇒ {_sentence(effect_text(one))}" for one in some]
+    return [f"⇒ {_sentence(text)} {_name(mark)}" for text, mark in map(effect_parts, some)]
 
 
 def _what(change: Change) -> tuple[str, str]:

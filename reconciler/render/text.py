@@ -221,10 +221,10 @@ def carried_by(kind: Kind, change: Change) -> list[tuple[str, Json]]:
     return [(".".join(member), value) for member, value in carried(kind, change.fields, live)]
 
 
-def effect_text(effect: Effect) -> str:
-    """Return what a change does to people, how sure that is, and its name."""
+def effect_parts(effect: Effect) -> tuple[str, str]:
+    """Return what a change does to people, and its name with how sure that is, in brackets."""
     sure = "" if effect.certainty is Certainty.DOCUMENTED else f", {effect.certainty.value}"
-    return harmless(f"{effect.text} [{effect.name}{sure}]")
+    return harmless(effect.text), harmless(f"[{effect.name}{sure}]")
 
 
 def adoption_line(change: Change) -> str:

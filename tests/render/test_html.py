@@ -31,7 +31,7 @@ ATTACKS = (
     *("<meta http-equiv=refresh content=0>", "&#60;b&#62;", "</details></main>", "<template>"),
     *("<plaintext>", "<form action=x>"),
 )
-REST = "rest: Robot (inferred) [Robot]"
+REST = "rest: Robot [Robot, inferred]"
 SEARCHED_AT_ONCE = """words => {
     const text = document.getElementById("by-text");
     text.value = words;

@@ -114,7 +114,7 @@ def test_what_comes_to_people_sooner_stands_outside_of_the_fold_and_the_rest_in_
     page = markdown([planned(changes=2, split=False)])
     effects = "2 `mails_earlier`, 2 Robot; blocked: 1 `mails_earlier`, 1 Robot"
     assert f"\n\n**People:** {effects}\n\n" in page
-    sooner, rest = "- ⇒ sooner: Robot `[mails_earlier]`", "- ⇒ rest: Robot (inferred) `[Robot]`"
+    sooner, rest = "- ⇒ sooner: Robot `[mails_earlier]`", "- ⇒ rest: Robot `[Robot, inferred]`"
     folds = re.split(r"<details|</details>", page[page.index("#### ! Blocked") : page.index("#### Seeds")])
     assert [(sooner in part, rest in part) for part in folds] == [
         (False, False),
