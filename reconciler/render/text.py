@@ -227,6 +227,11 @@ def effect_parts(effect: Effect) -> tuple[str, str]:
     return harmless(effect.text), harmless(f"[{effect.name}{sure}]")
 
 
+def effect_text(effect: Effect) -> str:
+    """Return both in one line."""
+    return " ".join(effect_parts(effect))
+
+
 def adoption_line(change: Change) -> str:
     """Return the line of YAML that keeps a resource that was found by its name."""
     return f"targets: {{{change.scope.target}: {{id: {change.id}}}}}"
