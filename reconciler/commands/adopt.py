@@ -14,7 +14,7 @@ from msgspec import Struct, field
 
 from reconciler.checkmarket.model import SECTION
 from reconciler.commands.console import Console
-from reconciler.commands.edit import edited, edits_of, finish
+from reconciler.commands.edit import edited, edits_of, file_in, finish
 from reconciler.commands.environment import Environment
 from reconciler.commands.journal import remembered
 from reconciler.commands.plan import LiveSnapshot, read_live
@@ -22,7 +22,7 @@ from reconciler.commands.runs import NO_WAIT, open_run
 from reconciler.commands.session import Session, open_session
 from reconciler.commands.workspace import Selection, hints
 from reconciler.config.adopting import Exporter, is_one_line, merge
-from reconciler.config.discovery import TARGETS, is_workspace_file, shown
+from reconciler.config.discovery import TARGETS, shown
 from reconciler.config.edits import Edits, Put
 from reconciler.config.file_edits import EVERY_TARGET, FileEdits, ResourceEditor
 from reconciler.config.names import instead, keys_for, meant, visible
@@ -122,7 +122,7 @@ def adopt(
             known += [(change.id, change.key) for change in plan.every_change if change.live]
             managed = {id: key for id, key in known if id is not None}
             files = edits_of(session.workspace, environment)
-            adoption = _Adoption(wanted, snapshot, _exporter(snapshot, console), files, environment.folder)
+            adoption = _Adoption(wanted, snapshot, _exporter(snapshot, console), files, environment)
             adopted = adoption.write(_chosen(wanted, snapshot, plan, managed))
             edits, after = edited(session.workspace, files, environment)
             _check_others(session, after.declared)
@@ -225,7 +225,7 @@ class _Adoption(Struct, frozen=True):
     snapshot: LiveSnapshot
     exporter: Exporter
     files: FileEdits
-    folder: Path  # from where a path on the command line counts
+    environment: Environment
 
     def write(self, chosen: Sequence[Live]) -> list[Adopted]:
         """Edit the files and return what was adopted, what comes to live on one more target first."""
@@ -262,34 +262,19 @@ class _Adoption(Struct, frozen=True):
         taken = [key.removeprefix(f"{section}.") for key in (*workspace.resources, *workspace.moved)]
         otherwise = section.removesuffix("s").replace("_", "-")
         keys = keys_for([(live.id, live.name) for live in chosen], taken, otherwise)
+        named = self.wanted.into or workspace.folder.resolve() / (section if split else f"{section}.yaml")
+        into = file_in(workspace, named, self.environment, split=split)
         for live in sorted(chosen, key=lambda live: live.id):
             key, is_twin = keys[live.id], live.name in names
             names.add(live.name)
             start: Edits = {("preset",): Put(preset)} if preset else {}
             said = self.exporter.export(live.body, below, is_twin=is_twin)
             edits = {**start, **said, (TARGETS, target, "id"): Put(live.id)}
-            path = self._into(section) / f"{key}.yaml" if split else self._into(f"{section}.yaml")
+            path = into / f"{key}.yaml" if split else into
             self.files.put(path, edits, section, key)
-            yield Adopted(f"{SECTION.kind.name}.{key}", live.id, live.name, shown(path, self.folder))
-
-    def _into(self, otherwise: str) -> Path:
-        """Return the file or folder that is named, from where one stands or else from the workspace.
-
-        Errors: `UsageError` for one that is not of the workspace.
-        """
-        folder = self.snapshot.session.workspace.folder
-        named = self.wanted.into or Path(otherwise)
-        for start in (self.folder, folder) if self.wanted.into else (folder,):
-            place = (start / named).resolve()
-            if not place.is_relative_to(folder.resolve()):
-                continue
-            inside = place.relative_to(folder.resolve())
-            if any(part.startswith(".") for part in inside.parts):
-                raise UsageError(f"{inside} would be hidden from the workspace by its dot")
-            if not self.wanted.split and not is_workspace_file(inside.name):
-                raise UsageError(f"{inside} is no .yaml or .yml file; for a folder, add --split")
-            return folder / inside
-        raise UsageError(f"{named} does not lie in the workspace {folder}")
+            yield Adopted(
+                f"{SECTION.kind.name}.{key}", live.id, live.name, shown(path, self.environment.folder)
+            )
 
 
 def adopt_update(

@@ -14,7 +14,7 @@ from reconciler.commands.console import Console
 from reconciler.commands.environment import Environment
 from reconciler.commands.session import Session, chosen_target
 from reconciler.commands.workspace import CUSTOMER_SEEDS, Selection, open_workspace
-from reconciler.config.discovery import TARGETS, shown, workspace_files
+from reconciler.config.discovery import TARGETS, is_workspace_file, shown, workspace_files
 from reconciler.config.edits import Put, ordered
 from reconciler.config.file_edits import (
     Assignment,
@@ -69,6 +69,28 @@ def edited(
     return edits, replace(loaded, warnings=(*of_checkout, *loaded.warnings))
 
 
+def file_in(
+    workspace: Workspace[Seed], named: Path, environment: Environment, *, split: bool | None = None
+) -> Path:
+    """Return the file of a workspace that is named from where one stands or from it; with `split` its folder.
+
+    Errors: `UsageError` for one that is not of the workspace.
+    """
+    folder = workspace.folder.resolve()
+    for start in (environment.folder, folder):
+        place = (start / named).resolve()
+        if not place.is_relative_to(folder):
+            continue
+        inside = place.relative_to(folder)
+        if any(part.startswith(".") for part in inside.parts):
+            raise UsageError(f"{inside} would be hidden from the workspace by its dot")
+        if not split and not is_workspace_file(inside.name):
+            hint = "" if split is None else "; for a folder, add --split"
+            raise UsageError(f"{inside} is no .yaml or .yml file{hint}")
+        return workspace.folder / inside
+    raise UsageError(f"{named} does not lie in the workspace {workspace.folder}")
+
+
 def finish(
     workspace: Workspace[Seed],
     edits: Sequence[FileEdit],
@@ -77,16 +99,20 @@ def finish(
     document: dict[str, Any],
     *,
     diff: bool,
+    with_diff: bool = False,
 ) -> None:
-    """Write edited files and print what was done; with `diff`, print what would change and write nothing."""
+    """Write edited files and print what was done; with `diff`, print what would change and write nothing.
+
+    With `with_diff`, what changes is printed as well as written.
+    """
     diffs = dict.fromkeys((edit.file for edit in edits), "")
-    if diff or console.as_json:
+    if diff or with_diff or console.as_json:
         for edit in edits:
             before = None if edit.before is None else masked(edit.before)
             diffs[edit.file] = diff_text(edit.file, before, masked(edit.after), paint=console.paint)
     if not diff:
         write(edits, workspace.folder)
-    shown_diffs = [*diffs.values(), ""] if diff and diffs else []
+    shown_diffs = [*diffs.values(), ""] if (diff or with_diff) and diffs else []
     files = [{"file": file, "diff": one, "written": not diff} for file, one in diffs.items()]
     result = "\n".join(shown_diffs) + text
     console.result(result, {**document, "files": files}, has_summary=True, is_code=bool(shown_diffs))

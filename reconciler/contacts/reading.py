@@ -69,6 +69,7 @@ class Table(Struct, eq=False):
     header: Sequence[str] = ()  # empty where it has none
     first: int = 1  # the row of the first contact, as a spreadsheet counts
     width: int = 0
+    delimiter: str = ""  # what separates the columns of a file of text
     columns: Mapping[int, str] = field(default_factory=dict)  # index of a column → the member that it fills
     problems: list[Problem] = field(default_factory=list)
     unknown: list[str] = field(default_factory=list)  # what the vendor leaves open about this file, in words
@@ -441,6 +442,7 @@ def _open_text(path: Path, head: bytes, table: Table) -> None:
         sample = sample[: max(sample.rfind("\n"), sample.rfind("\r")) + 1] or sample
     delimiter = _delimiter(sample, declared, table)
     own_end = _row_delimiter(end, counts, sample, table)
+    table.delimiter = delimiter
     table.signs = [*_SIGNS, ("delimiter-in-value", delimiter, _ANY)] if delimiter else _SIGNS
     table.rows = lambda: _records(path, encoding, delimiter or "\x1f", own_end)
     kind = "TSV" if delimiter == "\t" else "CSV"
