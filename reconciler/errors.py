@@ -224,6 +224,16 @@ def describe(error: Exception) -> str:
     return f"unexpected {type(error).__name__} ({place}please report it)"
 
 
+def missing_extra(extra: str, what: str) -> UsageError:
+    """Return the error of a use that needs a library of an extra of ours which is not installed."""
+    # Imported here: an installation that lacks nothing never gets here.
+    from importlib.metadata import requires
+
+    needs = [one for one in requires("survey-reconciler") or () if one.endswith(f"extra == '{extra}'")]
+    command = install_command(*(one.partition(";")[0].strip() for one in needs))
+    return UsageError(f"{what} needs a library that is not there; install it: {command}")
+
+
 def install_command(*requirements: str) -> str:
     """Return the command that installs these into the environment of this process, whatever made that."""
     # Imported here: an installation that lacks nothing never gets here.

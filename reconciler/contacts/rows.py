@@ -1,13 +1,258 @@
-"""Judges the rows of a contact file: which result code an import would answer to each, as far as known."""
+"""Judges the rows of a contact file: which result code an import would answer to each, as far as known.
+
+A file may have a million rows, so a batch is judged column by column, each value of it once, and nothing is
+kept of a row that is right. What a library would take long to prove, a stricter pattern proves first.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import re
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import date
+from functools import cache, lru_cache
+from itertools import chain
 from typing import Any
+from unicodedata import category
 
-from reconciler.contacts.codes import RESULT_CODES
-from reconciler.contacts.model import Checked, ImportRules
+from reconciler.checkmarket.model import LANGUAGES
+from reconciler.contacts.codes import COUNTRIES, RESULT_CODES, ROLES, STATES, member_named
+from reconciler.contacts.dates import date_pattern
+from reconciler.contacts.model import MOST_ROWS, Checked, ImportRules, Member, RowResult
+from reconciler.errors import missing_extra
+
+_Where = tuple[str, int]  # a code, and the index of a column
+CodeOf = Callable[[str], str]
+"""From a value without outer blanks to the code that it gets, empty where it is right."""
+
+_MOST_SHAPES, _MOST_SAMPLED, _LONGEST_SHAPE = 3, 10_000, 32
+_WHAT = "a check of contacts"
+_CONTROL = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\u200b\u2060\ufeff]")
+# Members with a list of codes, in capitals as the case may not matter (UNK), and the result of any other.
+_LISTED = {
+    "language": (frozenset(LANGUAGES.upper().split()), "R0306"),
+    "country": (COUNTRIES, "R0303"),
+    "state": (STATES, "R0304"),
+    "gender": (frozenset("MF"), "unknown-gender"),
+}
+
+_ATOM, _LABEL = r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]++", r"[A-Za-z0-9]++(?:-[A-Za-z0-9]++)*+"
+# At most 64 characters, so that no part of it can be too long; no domain that is kept for special use.
+PLAIN_ADDRESS = re.compile(
+    rf"(?!.{{65}}){_ATOM}(?:\.{_ATOM})*+@(?:{_LABEL}\.)++(?!(?i:arpa|invalid|local|onion|test))[A-Za-z]{{2,}}"
+)
+NO_COUNTRY = re.compile(r"[0-9(][0-9 ()./-]*+")  # a phone number without a + before the code of its country
+_SPACED = re.compile(r"\+[0-9](?:[ .-]?[0-9])*+")
+
+
+def is_address(value: str) -> bool:
+    """Tell whether a text has the form of an address; the network is not asked. Errors: `UsageError`."""
+    if PLAIN_ADDRESS.fullmatch(value):
+        return True
+    if "@" not in value:
+        return False
+    try:
+        from email_validator import EmailNotValidError, validate_email
+    except ImportError:
+        raise missing_extra("check", _WHAT) from None
+    try:
+        validate_email(value, check_deliverability=False, test_environment=True)
+    except EmailNotValidError:
+        return False
+    return True
+
+
+@cache
+def phone_pattern(calling_code: int) -> str:
+    """Return a pattern of usual numbers of a country in E.164, made of the library's; empty without one."""
+    from phonenumbers import PhoneMetadata, region_code_for_country_code
+
+    # Of several regions that share the code it is the main one, which the library looks at first.
+    region = region_code_for_country_code(calling_code)
+    known = PhoneMetadata.metadata_for_region(region, None)
+    if known is None or known.leading_digits or known.national_prefix_transform_rule:
+        return ""
+    usual = [
+        f"(?=(?:{'|'.join(f'.{{{n}}}' for n in kind.possible_length)})$)(?:{kind.national_number_pattern})"
+        for kind in (known.mobile, known.fixed_line)
+        if kind and kind.national_number_pattern and kind.possible_length
+    ]
+    general = known.general_desc.national_number_pattern if known.general_desc else ""
+    return rf"\+{calling_code}(?=(?:{general})$)(?:{'|'.join(usual)})" if usual else ""
+
+
+def phone_judge() -> CodeOf:
+    """Return what judges phone numbers; it learns the pattern of a country by its first right number.
+
+    What it returns raises `UsageError` where the library is missing.
+    """
+    learned = dict[int, str]()
+    usual = re.compile("(?!)")
+
+    def code_of(value: str) -> str:
+        nonlocal usual
+        if not value or usual.fullmatch(value):
+            return ""
+        if NO_COUNTRY.fullmatch(value):
+            return "R0322"
+        if _SPACED.fullmatch(value) and usual.fullmatch(re.sub("[ .-]", "", value)):
+            return "phone-form"
+        try:
+            import phonenumbers
+        except ImportError:
+            raise missing_extra("check", _WHAT) from None
+        try:
+            number = phonenumbers.parse(value, None)
+        except phonenumbers.NumberParseException:
+            return "R0322"
+        if not phonenumbers.is_valid_number(number):
+            return "R0322"
+        code = number.country_code or 0
+        if code not in learned:
+            learned[code] = phone_pattern(code)
+            usual = re.compile("|".join(filter(None, learned.values())) or "(?!)", re.ASCII)
+        form = phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164)
+        return "" if form == value else "phone-form"
+
+    return code_of
+
+
+def _address_judge(rules: ImportRules) -> CodeOf:
+    blank = {None: "no-address", True: "R0307", False: ""}[rules.email_is_required]
+
+    def code_of(value: str) -> str:
+        if not value:
+            return blank
+        if not is_address(value):
+            return "R0308"
+        return "R0324" if value.partition("@")[0].lower() in ROLES else ""
+
+    return code_of
+
+
+def _date_judge(member: Member, format: str, today: date) -> CodeOf:
+    read, is_birth = date_pattern(format), member.name == "DateOfBirth"
+    has_century = "yyy" in format  # else nobody knows which century the vendor takes
+
+    def code_of(value: str) -> str:
+        day = read(value) if value else today
+        if day is None:
+            return "R0302" if is_birth else "invalid-date"
+        if is_birth:
+            return "R0302" if day > today and has_century else ""
+        return "past-date" if day < today and has_century else ""
+
+    return code_of
+
+
+def _listed_judge(what: str, rules: ImportRules) -> CodeOf:
+    blank = ("R0318" if rules.default_language else "R0305") if what == "language" else ""
+    codes, unknown = _LISTED[what]
+    return lambda value: blank if not value else "" if value.upper() in codes else unknown
+
+
+def _judge_of(member: Member, rules: ImportRules, today: date) -> CodeOf | None:
+    """Return what judges the values of a member, `None` where any text is right or no rule is declared."""
+    if member.what in _LISTED:
+        return _listed_judge(member.what, rules)
+    match member.what:
+        case "email":
+            return _address_judge(rules)
+        case "phone":
+            return phone_judge()
+        case "date" if rules.date_format:
+            return _date_judge(member, rules.date_format, today)
+    return None
+
+
+@lru_cache(1 << 12)
+def _mark(character: str) -> str:
+    """Return what a shape shows in place of a character, which for all but punctuation is its kind."""
+    match category(character):
+        case "Lu" | "Lt":
+            return "A"
+        case "Nd" | "Nl" | "No":
+            return "d"
+        case kind if kind[0] == "L":
+            return "a"
+        case kind if kind[0] == "P" or character in " +=$<>^`|~€":
+            return character
+        case kind:
+            return "" if kind[0] == "M" else "□"  # an accent belongs to its letter
+
+
+def shape_of(text: str) -> str:
+    """Return what a text looks like, and nothing of its content: `Jan 31/12/26` is `Aaa dd/dd/dd`.
+
+    Longer runs of letters and shapes over 32 characters are cut.
+    """
+    shape = re.sub("([Aa])([Aa]{3})[Aa]+", r"\1\2…", "".join(map(_mark, text[:200])))
+    return shape if len(shape) <= _LONGEST_SHAPE and len(text) <= 200 else f"{shape[: _LONGEST_SHAPE - 1]}…"
+
+
+def _shown(text: str) -> str:
+    """Return a value as a terminal may show it: escapes for what is not printable."""
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
+
+
+def _form(member: Member, cells: Sequence[str], values: Sequence[str]) -> Iterator[tuple[int, str]]:
+    """Yield the numbers of cells whose form alone is wrong, whatever they mean, with the code of each."""
+    most = max(map(len, values))
+    # What is not in the list of a member is told by its own code, however long.
+    longest = most if member.what in _LISTED else member.longest or most
+    if most <= longest and values == cells and "".join(cells).isprintable():
+        return
+    for number, (cell, value) in enumerate(zip(cells, values, strict=True)):
+        if len(value) > longest:
+            yield number, "too-long"
+        if value and value != cell:
+            yield number, "outer-blanks"
+        if _CONTROL.search(value):
+            yield number, "control-character"
+
+
+def _meaning(code_of: CodeOf | None, values: Sequence[str]) -> Iterator[tuple[int, str]]:
+    """Yield the numbers of values that are wrong, with the code of each; each value is judged once."""
+    wrong = {value: code for value in set(values) if code_of and (code := code_of(value))}
+    if wrong:
+        yield from ((number, wrong[value]) for number, value in enumerate(values) if value in wrong)
+
+
+def _repeats() -> Callable[[Iterable[str]], Iterator[int]]:
+    """Return what yields the hashes of addresses that have been there before, and rarely one more.
+
+    It takes 64 MiB whatever the number of addresses, as far as there are so many.
+    """
+    places = 1 << 23
+    table = memoryview(bytearray(8 * places)).cast("Q")
+    bits = [1 << (number & 63) | 1 << (number >> 6) for number in range(1 << 12)]
+
+    def repeated(addresses: Iterable[str]) -> Iterator[int]:
+        for found in map(hash, addresses):
+            old = table[found % places]
+            new = bits[found >> 24 & 4095] | bits[found >> 36 & 4095] | bits[found >> 48 & 4095]
+            if old & new == new:
+                yield found
+            else:
+                table[found % places] = old | new
+
+    return repeated
+
+
+def _duplicates(table: Any, index: int, again: set[int]) -> Iterator[tuple[int, int, str]]:
+    """Yield how many rows come before one whose address stands in one of them, its number, and its cell.
+
+    The table is read again for it; only addresses with one of the hashes are kept.
+    """
+    seen, done = set[str](), 0
+    for first, batch in table.batches():
+        for number, row in enumerate(batch):
+            address = row[index].strip().casefold()
+            if address and hash(address) in again:
+                if address in seen:
+                    yield done + number, first + number, row[index]
+                seen.add(address)
+        done += len(batch)
 
 
 def judge(
@@ -20,15 +265,86 @@ def judge(
 ) -> Checked:
     """Return what an import with these rules would answer to the rows of the table, and the table's problems.
 
-    Memory does not grow with the rows. `today`, in the workspace's time zone, is what a date is over by.
-    `progress` is called with the number of rows that are done. No content of a cell is in the result, unless
-    `show` asks for the most common values instead of their shapes: those are for a terminal alone.
-    Errors: those of reading the table; `UsageError` where a library is missing.
+    Memory grows by a byte for each row, and by the addresses that stand there twice. `today`, in the
+    workspace's time zone, is what a date is over by. `progress` is called with the number of rows that are
+    done. No content of a cell is in the result, unless `show` asks for values in place of their shapes: those
+    are for a terminal alone. Errors: those of reading the table; `UsageError` where a library is missing.
     """
-    del today, show
-    rows = 0
-    for _, batch in table.batches():
-        rows += len(batch)
-        progress(rows)
-    unknown = tuple(f"{code.code} ({code.meaning}): {code.why}" for code in RESULT_CODES.values() if code.why)
-    return Checked(table.file, rules, table.dialect, rows, 0, tuple(table.problems), (), unknown)
+    members = {index: member_named(name) for index, name in table.columns.items()}
+    judges = {index: _judge_of(member, rules, today) for index, member in members.items()}
+    email = next((index for index, member in members.items() if member.what == "email"), None)
+    repeated, again = _repeats(), set[int]()
+    refused = bytearray()  # for each row whether it is
+    numbers: list[int] = []  # of the first rows
+    counts, sampled = Counter[_Where](), defaultdict[_Where, list[tuple[int, str]]](list)
+
+    def note(where: _Where, at: int, number: int, cell: str) -> None:
+        counts[where] += 1
+        if counts[where] <= _MOST_SAMPLED:
+            sampled[where].append((number, cell))
+        if RESULT_CODES[where[0]].refuses:
+            refused[at] = 1
+
+    for first, batch in table.batches():
+        done = len(refused)
+        refused.extend(bytes(len(batch)))
+        numbers.extend(range(first, first + min(len(batch), MOST_ROWS - len(numbers))))
+        columns = list(zip(*batch, strict=True))
+        for index, member in members.items():
+            cells = columns[index] if index < len(columns) else ("",) * len(batch)
+            values = tuple(map(str.strip, cells))
+            for at, code in chain(_form(member, cells, values), _meaning(judges[index], values)):
+                note((code, index), done + at, first + at, cells[at])
+            if index == email:
+                again.update(repeated(filter(None, map(str.casefold, values))))
+        progress(len(refused))
+    if email is not None and again:
+        code = "R0315" if rules.unique_within_file else "duplicate-address"
+        for at, number, cell in _duplicates(table, email, again):
+            note((code, email), at, number, cell)
+
+    results = list(_absent(members.values(), rules, numbers, len(refused)))
+    is_none = any(RESULT_CODES[one.code].refuses for one in results)
+    for (code, index), count in counts.items():
+        cells = Counter(map(_shown if show else shape_of, (cell for _, cell in sampled[code, index] if cell)))
+        first_rows = [number for number, _ in sampled[code, index][:MOST_ROWS]]
+        most = [one for one, _ in cells.most_common(_MOST_SHAPES)]
+        results.append(RowResult(code, index + 1, members[index].name, count, first_rows, most))
+    results.sort(key=lambda one: (not RESULT_CODES[one.code].refuses, -one.count, one.column, one.code))
+    return Checked(
+        *(table.file, rules, table.dialect, len(refused), len(refused) if is_none else sum(refused)),
+        *(tuple(table.problems), results, [*table.unknown, *_unknown(members.values(), rules, results)]),
+    )
+
+
+def _absent(
+    members: Iterable[Member], rules: ImportRules, numbers: Sequence[int], rows: int
+) -> Iterator[RowResult]:
+    """Yield what comes of members that no column fills, which is the same for every row."""
+    judges = {"Email": _address_judge(rules), "LangCode": _listed_judge("language", rules)}
+    for name in judges.keys() - {member.name for member in members} if rows else ():
+        if code := judges[name](""):
+            yield RowResult(code, 0, name, rows, numbers, ())
+
+
+def _unknown(members: Iterable[Member], rules: ImportRules, results: Iterable[RowResult]) -> Iterator[str]:
+    """Yield what a check cannot tell, a sentence each: what is not declared, then what only others know."""
+    found = {one.code for one in results}
+    has_dates = any(member.what == "date" for member in members)
+    undeclared = {
+        "date_format": has_dates and not rules.date_format and "dates are not judged",
+        "email_is_required": "no-address" in found and "whether a row needs an address is not known",
+        "email_must_be_unique_within_file": rules.unique_within_file is None
+        and "duplicate-address" in found
+        and "whether an address may stand there twice is not known",
+        "default_language_code": "R0305" in found and "a default on the account would be used instead",
+    }
+    for name, what in undeclared.items():
+        if what:
+            yield f"{name} is not declared: it is as on the account, so {what}"
+    codes = defaultdict[str, list[str]](list)
+    for code in RESULT_CODES.values():
+        codes[code.why].append(f"{code.code} ({code.meaning})")
+    for why, those in codes.items():
+        if why:
+            yield f"{', '.join(those)}: {why}"

@@ -15,7 +15,6 @@ import threading
 from collections.abc import Callable, Collection, Mapping, Sequence
 from concurrent.futures import Future
 from contextlib import AbstractContextManager, nullcontext
-from importlib.metadata import requires
 from pathlib import Path
 from types import ModuleType
 from typing import Any, Self, TypeAlias, TypeVar
@@ -25,7 +24,7 @@ from msgspec.structs import asdict, replace
 
 from reconciler.access import Access
 from reconciler.clock import Clock, SystemClock
-from reconciler.errors import Refused, UsageError, install_command
+from reconciler.errors import Refused, UsageError, missing_extra
 from reconciler.journal import rules
 from reconciler.journal.entries import (
     FORMAT,
@@ -530,9 +529,5 @@ def _postgresql() -> ModuleType:
     try:
         from reconciler.journal import postgresql
     except ImportError as error:
-        needs = [one for one in requires("survey-reconciler") or () if one.endswith("extra == 'postgresql'")]
-        command = install_command(*(one.partition(";")[0].strip() for one in needs))
-        raise UsageError(
-            f"a journal in PostgreSQL needs a library that is not there; install it: {command}"
-        ) from error
+        raise missing_extra("postgresql", "a journal in PostgreSQL") from error
     return postgresql
