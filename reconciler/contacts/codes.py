@@ -87,6 +87,7 @@ _CODES = (
     ResultCode("too-long", "longer than the member takes: cut or refused", True, _UNK),
     ResultCode("invalid-date", "no date in the declared format, or none of the calendar", True, _UNK),
     ResultCode("past-date", "a date that is over", False, _UNK),
+    ResultCode("no-address", "no address, where none may be needed", False, _UNK),
     ResultCode("duplicate-address", "an address that stands in the file before", False, _UNK),
     ResultCode(
         "phone-form", "a phone number that is not in the form of E.164, like +31612345678", False, _UNK

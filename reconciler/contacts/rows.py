@@ -12,13 +12,13 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import date
 from functools import cache, lru_cache
 from itertools import chain
-from typing import Any
 from unicodedata import category
 
 from reconciler.checkmarket.model import LANGUAGES
 from reconciler.contacts.codes import COUNTRIES, RESULT_CODES, ROLES, STATES, member_named
 from reconciler.contacts.dates import date_pattern
 from reconciler.contacts.model import MOST_ROWS, Checked, ImportRules, Member, RowResult
+from reconciler.contacts.reading import Table
 from reconciler.errors import missing_extra
 
 _Where = tuple[str, int]  # a code, and the index of a column
@@ -239,7 +239,7 @@ def _repeats() -> Callable[[Iterable[str]], Iterator[int]]:
     return repeated
 
 
-def _duplicates(table: Any, index: int, again: set[int]) -> Iterator[tuple[int, int, str]]:
+def _duplicates(table: Table, index: int, again: set[int]) -> Iterator[tuple[int, int, str]]:
     """Yield how many rows come before one whose address stands in one of them, its number, and its cell.
 
     The table is read again for it; only addresses with one of the hashes are kept.
@@ -256,7 +256,7 @@ def _duplicates(table: Any, index: int, again: set[int]) -> Iterator[tuple[int, 
 
 
 def judge(
-    table: Any,
+    table: Table,
     rules: ImportRules,
     *,
     today: date,
@@ -306,9 +306,10 @@ def judge(
     results = list(_absent(members.values(), rules, numbers, len(refused)))
     is_none = any(RESULT_CODES[one.code].refuses for one in results)
     for (code, index), count in counts.items():
-        cells = Counter(map(_shown if show else shape_of, (cell for _, cell in sampled[code, index] if cell)))
-        first_rows = [number for number, _ in sampled[code, index][:MOST_ROWS]]
-        most = [one for one, _ in cells.most_common(_MOST_SHAPES)]
+        found = sampled[code, index]
+        shapes = Counter(_shown(cell) if show else shape_of(cell) for _, cell in found if cell)
+        most = [shape for shape, _ in shapes.most_common(_MOST_SHAPES)]
+        first_rows = [number for number, _ in found[:MOST_ROWS]]
         results.append(RowResult(code, index + 1, members[index].name, count, first_rows, most))
     results.sort(key=lambda one: (not RESULT_CODES[one.code].refuses, -one.count, one.column, one.code))
     return Checked(
