@@ -58,7 +58,7 @@ _WORDS: Mapping[str, Mapping[str, str]] = {
         "Phone": "telefoon, telefoonnummer, telefoonnr, telnr, mobiel, mobiele telefoon, mobiel nummer, "
         "gsm-nummer, gsmnr, mobiele nummer, 06-nummer, tel mobiel, tel. nummer, vast nummer",
         "Gender": "geslacht",
-        "DateOfBirth": "geboortedatum, geb.datum, geb. dat., geboren, geboren op, gebdtm, geboorte datum",
+        "DateOfBirth": "geboortedatum, geb.datum, geb. dat., geboren, geboren op, geboorte datum, verjaardag",
         "Street": "straat, straatnaam, straat en huisnummer, straat + nr, adresregel 1, straat en nummer",
         "HouseNumber": "huisnummer, huisnr, huis nr, straatnummer",
         "PostalCode": "postkode, post code",
@@ -121,21 +121,23 @@ _WORDS: Mapping[str, Mapping[str, str]] = {
 _BESIDE = {
     ("LastName", "FirstName"): "name, naam, nom, surnom, noms",
     ("FirstName", "LastName"): "nombre",
-    ("HouseNumber", "Street"): "nr, no, n, num, number, nummer, numero, huisnr",
-    ("Suite", "Street"): "bus, bte, box, boite",
     ("Street", "PostalCode"): "address, adres, adresse, anschrift, direccion, domicilio",
     ("Street", "City"): "address, adres, adresse, anschrift, direccion, domicilio",
+    ("HouseNumber", "Street"): "nr, no, n, num, number, nummer, numero, huisnr",
+    ("Suite", "Street"): "bus, bte, box, boite",
 }
-_OWNER = (
-    "contact|customer|client|klant|kontakt|kunden?|cliente|recipient|respondent|mailing|home|primary|person"
+_OWNER = re.compile(
+    "^(?:contact|customer|client|klant|kontakt|kunden?|cliente|recipient|respondent|mailing|home|primary|person)"
+    "|(?:privat|prive|thuis|(?<![0-9])1)$"
 )
 _CUSTOM = re.compile(
     "(?:custom(?:field)?|champ(?:personnalise|libre)|benutzerdefiniertesfeld|freifeld|vrijveld|extraveld|"
     "(?:maatwerk|aangepast)veld|campo(?:personalizado|libre))0*([1-9]|1[0-9]|20)"
 )
-_ASIDE = re.compile(  # a form of dates, or whether a cell must be filled
-    r"[(\[](?:[dmyjatgu]{1,4}(?:[-/. ][dmyjatgu]{1,4})+|m[-/ ]?[fvwh]|f[-/ ]m|[vwh][-/ ]m|iso.*|e\.?164|utc|"
-    r"required|optional|verplicht|optioneel|obligatoire|facultatif|pflicht(?:feld)?|obligatorio)[)\]]",
+_ASIDE = re.compile(  # a form of dates, some codes, or whether a cell must be filled
+    r"[(\[](?:[dmyjatgu]{1,4}(?:[-/. ][dmyjatgu]{1,4})+|[a-z]{2}(?:[-/,| ]+[a-z]{2})+|m[-/ ]?[fvwh]|"
+    r"[fvwh][-/ ]m|iso.*|e\.?164|utc|required|optional|verplicht|optioneel|obligatoire|facultatif|"
+    r"pflicht(?:feld)?|obligatorio)[)\]]",
     re.IGNORECASE,
 )
 
@@ -162,7 +164,7 @@ def member_of(header: str) -> str | None:
     Case, blanks, signs and accents do not matter; of a header in two languages both halves must agree.
     """
     word = folded(_ASIDE.sub("", header))
-    words = [word, re.sub(f"^(?:{_OWNER})", "", word)]
+    words = [word, _OWNER.sub("", word)]
     for known in _known().values():
         if found := next((known[one] for one in words if one in known), None):
             return found

@@ -15,13 +15,14 @@ MEANT = {
     "FirstName": "First Name|firstName|first_name|FNAME|Voornaam|Prénom|PRENOM|Vorname|"
     "Prénom / Voornaam|Nombres",
     "LastName": "Last Name|LNAME|Surname|Achternaam|Familienaam|Nom de famille|Nachname|Apellidos",
-    "LangCode": "LangCode|Language|Taal|Langue|Sprache|Idioma|preferred_language|Voorkeurstaal",
+    "LangCode": "LangCode|Taal (NL/FR)|Language|Taal|Langue|Sprache|Idioma|preferred_language|Voorkeurstaal",
     "Phone": "Phone|Tel.|Tél.|GSM|GSM-nummer|Handy|Móvil|Telefoonnummer|Mobile Phone|"
     "N° de téléphone|mobilephone",
     "Gender": "Geslacht|Geschlecht|Sexe|Género|Gender (M/F)",
     "DateOfBirth": "Geb.datum|Geburtsdatum|Date de naissance|DOB|Birthdate|Né(e) le|Fecha de nacimiento|"
     "Geboortedatum (dd-mm-jjjj)|Birthday",
-    "Street": "Straße|STRASSE|Straat|Rue|Calle|Mailing Street|Address 1: Street 1|Street Address",
+    "Street": "Straße|STRASSE|Straße privat|Straat|Rue|Calle|Mailing Street|"
+    "Address 1: Street 1|Street Address",
     "HouseNumber": "Huisnr.|Hausnummer|House number",
     "PostalCode": "PLZ|Postcode|Code postal|C.P.|Zip|ZIP/Postal Code|Mailing Zip/Postal Code|Código postal",
     "City": "Ort|Woonplaats|Gemeente|Ville|Ciudad|address1_city",
@@ -63,6 +64,7 @@ def test_a_header_that_may_mean_several_things_means_none(header: str) -> None:
         ("Straat;Nr;Bus;Postcode", {0: "Street", 1: "HouseNumber", 2: "Suite", 3: "PostalCode"}),
         ("Adresse;PLZ", {0: "Street", 1: "PostalCode"}),
         ("Naam;Adres;Nr", {}),
+        ("Nr;Adres;Plaats", {0: "HouseNumber", 1: "Street", 2: "City"}),
         ("Phone;Mobile;Email;Email 1", {0: "Phone", 2: "Email"}),
     ],
 )
