@@ -155,19 +155,20 @@ class TargetReport(Struct, frozen=True):
 
     @property
     def people(self) -> str:
-        """How many changes do what to people, by the names of the effects; empty where none does anything.
+        """What is done to people, with the number of changes that do; empty where none does anything.
 
-        Of an apply, what was applied counts; of a plan, what is blocked is counted apart.
+        Sooner things come first. Of an apply, what was applied counts; of a plan, what is blocked is apart.
         """
         done = {end.key for end in self.outcomes if end.result is Result.APPLIED}
         made = [one for one in self.plan.changes if not self.is_applied or one.key in done]
         blocked = [one.change for one in self.plan.blocked if one.change and not self.is_applied]
         texts = []
         for some, what in ((made, ""), (blocked, "blocked: ")):
-            sums = Counter(name for one in some for name in {effect.name: 0 for effect in one.effects})
-            named = ", ".join(f"{number} {name}" for name, number in sums.most_common())
-            texts += [f"{what}{named}"] if named else []
-        return "; ".join(texts)
+            sums = Counter(key for one in some for key in {(not e.is_sooner, e.name) for e in one.effects})
+            ordered = sorted((is_later, -number, name) for (is_later, name), number in sums.items())
+            named = [f"{name.replace('_', ' ')} ({-number})" for _, number, name in ordered]
+            texts += [f"{what}{', '.join(named)}"] if named else []
+        return f"{'; '.join(texts)}." if texts else ""
 
     @property
     def changes(self) -> Mapping[str, Change]:

@@ -67,7 +67,7 @@ def test_the_figures_stand_on_top_and_what_needs_an_eye_comes_first(opened: Open
     figures = page.locator(".figures li").all_inner_texts()
     assert [plain(text) for text in figures] == [
         *("0 to create", "2 to update", "2 fields reset", "0 to delete", "1 blocked", "0 unchanged"),
-        *("2 customers to send", "2 reach people sooner"),
+        *("2 customers to send", "2 reach people anew or sooner"),
     ]
     order = (
         *(
@@ -102,7 +102,7 @@ def test_a_resource_folds_out_to_what_is_and_what_will_be(opened: Open) -> None:
 
 def test_what_a_change_does_to_people_is_told_on_its_line_and_drawn_inside(opened: Open) -> None:
     reader = opened(planned(split=False, changes=1, blocked=0), forced_colors="active")
-    assert "People: 1 mails_earlier, 1 Robot" in reader.page.inner_text("main")
+    assert "People: mails earlier (1), Robot (1)" in reader.page.inner_text("main")
     card = reader.page.locator(".card.update")
     expect(card.locator("> summary")).to_contain_text("⇒ mails_earlier")
     expect(card.locator("> summary")).not_to_contain_text("⇒ Robot")

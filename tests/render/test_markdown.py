@@ -112,7 +112,7 @@ def test_a_reset_is_named_with_what_it_takes_away() -> None:
 
 def test_what_comes_to_people_sooner_stands_outside_of_the_fold_and_the_rest_in_it() -> None:
     page = markdown([planned(changes=2, split=False)])
-    effects = "2 `mails_earlier`, 2 Robot; blocked: 1 `mails_earlier`, 1 Robot"
+    effects = "mails earlier (2), Robot (2); blocked: mails earlier (1), Robot (1)."
     assert f"\n\n**People:** {effects}\n\n" in page
     sooner, rest = "- ⇒ sooner: Robot `[mails_earlier]`", "- ⇒ rest: Robot `[Robot, inferred]`"
     folds = re.split(r"<details|</details>", page[page.index("#### ! Blocked") : page.index("#### Seeds")])
@@ -128,11 +128,11 @@ def test_where_there_is_no_room_for_all_what_comes_to_people_sooner_is_left(room
     assert "told in short here" in page
     keys = re.findall(r"toys\.b\d+Robot.*?⇒ sooner: Robot", page, re.DOTALL)
     assert len(keys) == 9
-    assert "**People:** 200 `mails_earlier`" in page
+    assert "**People:** mails earlier (200)" in page
 
 
 def test_what_an_apply_did_to_people_is_counted_of_what_was_applied() -> None:
-    assert "**People:** 1 `mails_earlier`, 1 Robot\n" in markdown([applied()])
+    assert "**People:** mails earlier (1), Robot (1).\n" in markdown([applied()])
 
 
 def test_no_address_and_no_carried_value_is_in_it() -> None:

@@ -274,7 +274,7 @@ def _plan(planned: TargetReport, links: Links) -> Document:
             ("blocked", "blocked", len(plan.blocked)),
             ("unchanged", "unchanged", len(plan.unchanged)),
             ("send", "customers to send", seeds.customers),
-            *([("send", "reach people sooner", sooner)] if sooner else []),
+            *([("send", "reach people anew or sooner", sooner)] if sooner else []),
             *([("blocked", "seeds blocked", len(planned.seeds_blocked))] if planned.seeds_blocked else []),
         ],
     }
