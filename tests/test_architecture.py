@@ -56,6 +56,7 @@ DOORS = {
     "phonenumbers": {"contacts/rows.py"},
     "psycopg": {"journal/postgresql.py"},
     "pydantic": {"config/", "checkmarket/model.py", "expoints/", "planfile/"},
+    "python_calamine": {"contacts/workbook.py"},
     "ruamel": {"config/"},
     "sqlite3": {"journal/sqlite.py", "sandbox/"},
     "waitress": {"sandbox/app.py"},

@@ -24,7 +24,7 @@ PACKAGE = Path(__file__).parents[2] / "reconciler"
 MODULES = {path.relative_to(PACKAGE).as_posix(): path.read_text("utf-8") for path in PACKAGE.rglob("*.py")}
 # Rooms in which a text of small words with dashes is a code, and what else such a text is there.
 ROOMS = re.compile(
-    r"(config|engine)/|checkmarket/model|contacts/(reading|workbook)|expoints/(model|planning)"
+    r"(config|engine)/|checkmarket/model|contacts/(reading|text|workbook)|expoints/(model|planning)"
     r"|commands/(workspace|plan|journal|expoints)\."
 )
 NO_CODES = re.compile(r"utf-.*|if-needed|x-unit")
