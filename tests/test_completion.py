@@ -69,6 +69,7 @@ def completed(shell: str, line: str, folder: Path, **environ: str) -> list[str]:
         ("bash", "seeds|preview|", "onboarding-smoke"),
         ("bash", "seeds|send|w", ""),
         ("bash", "plan|--format|j", "json"),
+        ("bash", "check|x.csv|--for|newsletter-n", "newsletter-nl"),
         ("bash", "lookup|s", "surveys statuses"),
         ("bash zsh fish", "explain|invitation_d", "invitation_delay_in_days"),
         ("bash", "explain|would", "would-hide"),

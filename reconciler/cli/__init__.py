@@ -106,6 +106,7 @@ for _verb in (
     LazyCommand("validate", "verbs", "Check every file; offline, without a secret."),
     LazyCommand("plan", "verbs", "Show what would change, and what is reset."),
     LazyCommand("apply", "verbs", "Show the plan, ask, carry it out, verify it."),
+    LazyCommand("check", "verbs", "Check a contact file before it is uploaded; offline."),
     LazyCommand("show", "verbs", "Show one resource: declared, live, desired."),
     LazyCommand("adopt", "files", "Write live configurations into the files."),
     LazyCommand("list_", "files", "List resources and where they stand."),

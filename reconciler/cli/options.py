@@ -14,7 +14,7 @@ from click.core import ParameterSource
 from reconciler.cli.completion import complete_key, complete_resource, complete_target
 
 if TYPE_CHECKING:
-    from reconciler.commands.reports import ReportFile, TargetSelection
+    from reconciler.commands.reports import Form, ReportFile, TargetSelection
     from reconciler.commands.runs import Lock
     from reconciler.commands.workspace import Selection
     from reconciler.engine.plan import Consent
@@ -112,6 +112,17 @@ consent_options = _all_of(
     click.option("--prune", is_flag=True, help="Delete what is live and declared nowhere, within limits."),
 )
 
+# To let contacts be refused, and to show personal data, is consent as well.
+allow_refused_option = click.option(
+    "--allow-refused",
+    metavar="N|N%",
+    default="0",
+    help="How many rows may be refused, or what share of them.",
+)
+show_option = click.option(
+    "--show", is_flag=True, help="Show values of cells instead of their shapes, to a terminal alone."
+)
+
 # `history --since` takes a time, so the variable of this one is not called after the flag alone.
 since_option = option(
     "--since",
@@ -120,11 +131,12 @@ since_option = option(
     help="Tell apart what the files since a commit cause.",
 )
 
+_reports: dict[str, Any] = {"multiple": True, "metavar": "KIND=PATH"}
 report_option = option(
-    "--report",
-    multiple=True,
-    metavar="KIND=PATH",
-    help="Also write a report to a file: markdown, html or github; repeatable.",
+    "--report", help="Also write a report to a file: markdown, html or github; repeatable.", **_reports
+)
+contacts_report_option = option(
+    "--report", help="Also write a report to a file: markdown or html; repeatable.", **_reports
 )
 
 planning_options = _all_of(
@@ -171,14 +183,14 @@ def fingerprints(texts: tuple[str, ...]) -> frozenset[str]:
     return frozenset(named)
 
 
-def reports_of(options: dict[str, Any]) -> tuple[ReportFile, ...]:
-    """Return the reports that `--report` asks for."""
+def reports_of(options: dict[str, Any], *forms: Form) -> tuple[ReportFile, ...]:
+    """Return the reports that `--report` asks for, each in one of these forms, any form if left out."""
     from reconciler.commands.reports import Form, ReportFile
 
     named = [text.partition("=") for text in options["report"]]
     for kind, _, path in named:
-        if kind not in list(Form) or not path:
-            kinds = " or ".join(f"{form.value}=PATH" for form in Form)
+        if kind not in (forms or list(Form)) or not path:
+            kinds = " or ".join(f"{form.value}=PATH" for form in forms or Form)
             raise click.BadParameter(f"write {kinds}", param_hint="--report")
     return tuple(ReportFile(Form(kind), Path(path)) for kind, _, path in named)
 
@@ -246,3 +258,10 @@ def seconds(text: str, hint: str) -> float:
     if not re.fullmatch("[0-9]{1,8}[smhd]", text):
         raise click.BadParameter(f"{text} is no duration like 30s, 5m, 1h or 30d", param_hint=hint)
     return float(text[:-1]) * _SECONDS[text[-1]]
+
+
+def share_of(text: str, hint: str) -> str:
+    """Return a number, or a share in percent, as it was given to the option `hint`."""
+    if not re.fullmatch(r"[0-9]{1,9}|(100|[0-9]{1,2}(\.[0-9]{1,3})?)%", text):
+        raise click.BadParameter(f"{text} is no number like 20, and no share like 0.5%", param_hint=hint)
+    return text

@@ -1,4 +1,4 @@
-"""The verbs that stand by themselves: `validate`, `plan`, `apply`, `show`, `status`, `doctor`, `init`."""
+"""The verbs that stand by themselves: `validate`, `plan`, `apply`, `check`, `show`, `status` and such."""
 
 from __future__ import annotations
 
@@ -12,7 +12,9 @@ from reconciler.cli import EPILOG, cli
 from reconciler.cli.completion import complete_resource, complete_topic
 from reconciler.cli.options import (
     all_targets_option,
+    allow_refused_option,
     consent_of,
+    contacts_report_option,
     fingerprints,
     lock_of,
     lock_options,
@@ -29,6 +31,8 @@ from reconciler.cli.options import (
     selection_anywhere,
     selection_of,
     selection_options,
+    share_of,
+    show_option,
     targets_of,
     yes_option,
 )
@@ -105,6 +109,37 @@ def apply(**options: Any) -> Command:
     if several is None:
         return partial(apply, selection_of(options), asked)
     return partial(apply_across, several, selection_anywhere(options), asked)
+
+
+@click.command(epilog=EPILOG)
+@click.argument("file", type=click.Path(path_type=Path))
+@option(
+    "--for",
+    "key",
+    required=True,
+    metavar="KEY",
+    shell_complete=complete_resource,
+    help="The import configuration that the file is for.",
+)
+@allow_refused_option
+@show_option
+@contacts_report_option
+@plain_options
+@runs
+def check(
+    file: Path, key: str, allow_refused: str, show: bool, report: tuple[str, ...], **options: Any
+) -> Command:
+    """Check a contact file before it is uploaded: CSV, TSV or XLSX against the declared configuration.
+
+    Offline: says what does not fit, what rows an import would refuse, and what only the account knows. Of
+    cells there are rows, columns and shapes, never their content.
+    """
+    from reconciler.commands.check import check
+    from reconciler.commands.reports import Form
+
+    reports = reports_of({"report": report}, Form.MARKDOWN, Form.HTML)
+    allowed = share_of(allow_refused, "--allow-refused")
+    return partial(check, file, key, selection_of(options), allowed=allowed, show=show, reports=reports)
 
 
 @click.command(epilog=EPILOG)

@@ -12,6 +12,7 @@ from msgspec.structs import asdict, replace
 
 from reconciler.contacts.codes import RESULT_CODES
 from reconciler.contacts.model import FIELDS, Checked, RowResult
+from reconciler.contacts.reading import letters_of
 from reconciler.errors import Exit
 from reconciler.problems import Place, Problem, Severity
 from reconciler.render.github import Links
@@ -56,7 +57,9 @@ def contacts_text(checked: Checked, *, every: bool = False, paint: Paint = PLAIN
         # The key stands above.
         parts.append("\n".join([problems_text([replace(one, key="") for one in some], paint=paint), *more]))
     if results := _in_order(checked.results):
-        lines = columns([_cells(one) for one in results])
+        cells = [_cells(one) for one in results]
+        most = max(len(many) for _, _, many, *_ in cells)
+        lines = columns([(*cell[:2], f"{cell[2]:>{most}}", *cell[3:]) for cell in cells])
         parts.append(paint.strong(f"{_PREDICTED}:"))
         for line, one in zip(lines, results, strict=True):
             style = paint.blocked if RESULT_CODES[one.code].refuses else paint.faint
@@ -140,7 +143,7 @@ def contacts_html(checked: Checked, links: Links, origin: Sequence[tuple[str, st
         problems.append((rows, left))
     results = [
         {
-            "cells": [cell.strip() for cell in _cells(one)],
+            "cells": _cells(one),
             "detail": _detail(one),
             "cls": "refused" if RESULT_CODES[one.code].refuses else "unchanged",
         }
@@ -235,17 +238,15 @@ def _in_order(results: Sequence[RowResult]) -> list[RowResult]:
 
 def _cells(one: RowResult) -> tuple[str, str, str, str, str]:
     """Return the sign of a result, its code, how many rows it is about, the column, and what it means."""
-    code, letters, left = RESULT_CODES[one.code], "", one.column
-    while left:
-        left, digit = divmod(left - 1, 26)
-        letters = f"{chr(ord('A') + digit)}{letters}"
-    column = f"column {letters} {harmless(one.member)}".rstrip() if one.column else "whole row"
-    return "✗" if code.refuses else "•", code.code, f"{one.count:>7,}", column, code.meaning
+    code, column = RESULT_CODES[one.code], "whole row"
+    if one.column:
+        column = f"column {letters_of(one.column - 1)} {harmless(one.member)}".rstrip()
+    return "✗" if code.refuses else "•", code.code, _many(one.count, "row"), column, code.meaning
 
 
 def _sentence(one: RowResult) -> str:
-    _, _, _, column, meaning = _cells(one)
-    return f"{meaning}: {_many(one.count, 'row')}, {column}; {_detail(one)}"
+    _, _, many, column, meaning = _cells(one)
+    return f"{meaning}: {many}, {column}; {_detail(one)}"
 
 
 def _detail(one: RowResult) -> str:

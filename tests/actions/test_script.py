@@ -105,6 +105,9 @@ class Bench:
             "PLAN_WORKFLOW": ".github/workflows/reconciler-plan.yml",
             "DIRECT_PUSH": "show",
             "REVIEWED": "",
+            "CONTACTS": "",
+            "FOR": "",
+            "ALLOW_REFUSED": "0",
             "WHY": "Only checked.",
             "BOT": "github-actions[bot]",
             "PAUSE": "0",
@@ -168,6 +171,23 @@ def test_no_tag_takes_the_place_of_the_commit_that_a_plan_is_split_by(bench: Ben
     bench.inputs["SINCE"] = "HEAD^1"
     arguments = bench.plan().arguments
     assert arguments[arguments.index("--since") + 1] == before
+
+
+def test_a_contact_file_is_checked_whatever_its_name_and_without_asking_github(bench: Bench) -> None:
+    file = '--show $(touch x); "'
+    bench.token = ""
+    bench.inputs |= {"CONTACTS": file, "FOR": "--yes", "ALLOW_REFUSED": "1%"}
+    ended = bench.run("check", {}, 3)
+    reports = [
+        f"--report={form}={bench.folder}/files/check.{end}"
+        for form, end in (("markdown", "md"), ("html", "html"))
+    ]
+    about = ["--workspace=configs", "--target=live", "--for=--yes", "--allow-refused=1%"]
+    assert (ended.code, ended.arguments) == (3, ["check", *about, *reports, "--", file])
+    bench.inputs["FOR"] = ""
+    ended = bench.run("check", {})
+    assert (ended.code, bench.hub.requests) == (1, [])
+    assert "::error::check needs contacts:" in ended.log
 
 
 class TestToken:

@@ -55,8 +55,13 @@ class Reader:
         **context: Any,
     ) -> Reader:
         """Write the report and open it."""
+        return cls.opening(browser, html(told, links or Links()), folder, **context)
+
+    @classmethod
+    def opening(cls, browser: Browser, text: str, folder: Path, **context: Any) -> Reader:
+        """Write a page and open it."""
         path = folder / "report.html"
-        path.write_text(html(told, links or Links()), "utf-8")
+        path.write_text(text, "utf-8")
         reader = cls(browser.new_page(**context), path)
         reader.page.on("console", lambda message: reader.trouble.append(message.text))
         reader.page.on("pageerror", lambda error: reader.trouble.append(str(error)))

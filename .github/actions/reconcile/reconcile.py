@@ -24,6 +24,8 @@ from reviews import Push, Search, Source, artifact_name, git
 DONE, ERROR, PENDING, REFUSED, STALE = 0, 1, 2, 3, 5
 DEFAULT_BOT = "github-actions[bot]"
 """Who writes with the token of the job."""
+FORMS = {"markdown": "md", "html": "html"}
+"""The form of a report → how the name of its file ends."""
 LONGEST_BODY = 65_536
 """Characters of a comment, or of an issue."""
 _STEERING = re.compile(
@@ -241,6 +243,16 @@ def validate(step: Step) -> int:
     return step.reconciler("validate")
 
 
+def check(step: Step) -> int:
+    """Check a contact file against what is declared; the summary says what was found. Errors: `Trouble`."""
+    file, key = step.inputs["CONTACTS"], step.inputs["FOR"]
+    if not file or not key:
+        raise Trouble("check needs contacts: with the path of a file, and for: with a key")
+    reports = [f"--report={form}={step.folder / f'check.{end}'}" for form, end in FORMS.items()]
+    how = (f"--for={key}", f"--allow-refused={step.inputs['ALLOW_REFUSED']}", *reports)
+    return step.reconciler("check", *how, "--", file)
+
+
 def plan(step: Step) -> int:
     """Plan a pull request and show the plan in its one comment about the target."""
     code = step.planned(*since(step.inputs["SINCE"]))
@@ -373,6 +385,7 @@ def told(code: int, tell: Callable[[], None]) -> int:
 
 COMMANDS: Mapping[str, Callable[[Step], int]] = {
     "validate": validate,
+    "check": check,
     "plan": plan,
     "apply": apply,
     "drift": drift,
