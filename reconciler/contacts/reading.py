@@ -17,7 +17,7 @@ from pathlib import Path
 from msgspec import Struct, field
 
 from reconciler.config.names import visible
-from reconciler.config.seeds import SEPARATOR, SHORTENED
+from reconciler.config.seeds import SHORTENED
 from reconciler.contacts.codes import member_named
 from reconciler.contacts.dates import SERIAL, TIMED, best_formats, count_formats
 from reconciler.contacts.headers import folded, member_of, members_of
@@ -370,9 +370,13 @@ def _open_rows(table: Table) -> None:
             elif word and (first := words.index(word)) < index:
                 message = f"columns {letters_of(first)} and {letters_of(index)} have the same header"
                 table.say(_WARNING, "duplicate-header", at, index, message, "rename or remove one of them")
+        if all(len(cell) > 1 and cell[0] == cell[-1] == "'" for cell in table.header):
+            message = "each value stands between apostrophes, which are a part of it to most readers"
+            hint = 'export with quotes: in LibreOffice, " is the string delimiter'
+            table.say(_ERROR, "other-quote", at, 0, message, hint)
         if above := [number for number, _ in filled if number < at]:
             message = f"the header is row {at}, and above it stands something"
-            if SEPARATOR.fullmatch(looked_at[0][0] if looked_at[0] else ""):
+            if looked_at[0] and looked_at[0][0].lower().startswith("sep="):
                 message = "row 1 names the delimiter to Excel, and is a row to other programs"
             table.say(_WARNING, "title-rows", above[0], 0, message, "remove what stands above the header")
     else:
