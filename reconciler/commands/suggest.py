@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from pathlib import Path
 from textwrap import wrap
 
@@ -42,11 +43,13 @@ def suggest(
         if into or selection.workspace or selection.target:
             raise
     key = _free_key(key.removeprefix(f"{_KIND}."), file, workspace, is_written=into is not None)
-    target = ""
-    if workspace and (selection.target or workspace.settings.default_target or len(workspace.targets) == 1):
-        target = chosen_target(workspace, selection.target or next(iter(workspace.targets))).name
+    target, default = "", workspace.settings.default_target if workspace else None
+    if workspace and (selection.target or default or len(workspace.targets) == 1):
+        target = chosen_target(workspace, selection.target or default or next(iter(workspace.targets))).name
     table = open_contacts(environment.folder / file, ImportRules(f"{_KIND}.{key}", target))
-    fields, notes = suggestion(table)
+    progress = console.progress("Reading rows")
+    fields, notes = suggestion(table, lambda rows: progress(rows, None))
+    progress(1, 1)  # ends its line
     if target:
         fields[TARGETS] = Put([target], "without this line it lives on every target")
     edits: Edits = {(_KIND, key, name): put for name, put in fields.items()}
@@ -67,7 +70,9 @@ def suggest(
         ]
         head = [f"# {line}" for one in said for line in wrap(one, 77, subsequent_indent="  ")]
         console.result("\n".join([*head, text.rstrip("\n")]), {**document, "text": text}, is_code=True)
-    console.say(f"`reconciler check {file} --for {key}` then says what else an import would answer.")
+    where = f" --target {target}" if target and target != default else ""
+    command = f"reconciler check {shlex.quote(str(file))} --for {key}{where}"
+    console.say(f"Next: {command}: what else an import would answer")
     return Exit.DONE
 
 

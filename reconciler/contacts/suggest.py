@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from reconciler.checkmarket.model import LANGUAGES
@@ -20,35 +20,42 @@ from reconciler.contacts.reading import Table, letters_of
 from reconciler.engine.kind import Json
 
 _NAMES = {"en": "English", "nl": "Dutch", "fr": "French", "de": "German", "es": "Spanish"}
+_LONGEST_CODE = 10  # what is longer is no code of a language
 _SWAPPED = str.maketrans("dM", "Md")
 _COUNTED = "counted from 1; unknown whether the vendor does"
 
 
-def suggestion(table: Table) -> tuple[dict[str, Put], list[str]]:
+def suggestion(
+    table: Table, progress: Callable[[int], None] = lambda _: None
+) -> tuple[dict[str, Put], list[str]]:
     """Return what to declare for the file, in the order of the fields, and what has to be said beside it.
 
-    Reads every row; of what it holds, hashes of addresses are kept until then. Errors: those of reading.
+    Reads every row; of what it holds, hashes of addresses are kept until then. `progress` is called with the
+    number of rows that are done. Errors: those of reading.
     """
-    filled, formats, languages, addresses = Counter[str](), Counter[str](), Counter[str](), set[int]()
-    rows = 0
+    languages, formats, addresses, rows, dates, found = Counter[str](), Counter[str](), set[int](), 0, 0, 0
     for _, batch in table.batches():
         rows += len(batch)
+        progress(rows)
         for index, member in table.columns.items():
+            is_date = member_named(member).what == "date"
+            if not is_date and member not in ("Email", "LangCode"):
+                continue
             cells = [cell for row in batch if (cell := row[index].strip())]
-            filled[member] += len(cells)
-            if member == "Email":
-                addresses.update(hash(cell.casefold()) for cell in cells)
-            elif member == "LangCode":
-                languages.update(re.split("[-_]", cell)[0].lower() for cell in cells)
-            elif member_named(member).what == "date":
-                filled["dates"] += len(cells)
+            if is_date:
+                dates += len(cells)
                 count_formats(cells, formats)
+            elif member == "Email":
+                found += len(cells)
+                addresses.update(hash(cell.casefold()) for cell in cells)
+            else:
+                languages.update(cell for cell in cells if len(cell) < _LONGEST_CODE)
     notes = ["where the contacts go is not in the file: add survey_settings or a contact list"]
     name = re.sub(r"[\W_]+", " ", Path(table.file).stem).strip()[:50].strip() or "Contacts"
     said = {"name": Put(name, "from the name of the file; at most 50 characters"), **_mappings(table, notes)}
-    said |= _of_addresses(rows, filled["Email"], len(addresses), notes)
-    if filled["dates"]:
-        said |= _date_format(formats, filled["dates"], notes)
+    said |= _of_addresses(rows, found, len(addresses), notes)
+    if dates:
+        said |= _date_format(formats, dates, notes)
     said["first_row"] = Put(table.first, f"the first contact, {_COUNTED}")
     if table.delimiter:
         said["field_delimiter"] = Put(visible(table.delimiter), "what separates the columns of the file")
@@ -105,7 +112,8 @@ def _date_format(formats: Counter[str], dates: int, notes: list[str]) -> Mapping
 
 
 def _language(table: Table, languages: Counter[str], notes: list[str]) -> Mapping[str, Put]:
-    known = [code for code, _ in languages.most_common() if code in LANGUAGES.split()]
+    codes = (re.split("[-_]", cell)[0].lower() for cell, _ in languages.most_common())
+    known = [code for code in codes if code in LANGUAGES.split()]
     code = known[0] if known else language_of(table.header) or ""
     if not code:
         notes.append("no language: contacts without one are refused (R0305); add default_language_code")
