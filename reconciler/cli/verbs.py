@@ -116,10 +116,16 @@ def apply(**options: Any) -> Command:
 @option(
     "--for",
     "key",
-    required=True,
+    default="",
     metavar="KEY",
     shell_complete=complete_resource,
-    help="The import configuration that the file is for.",
+    help="The import configuration that the file is for; with --suggest its new key.",
+)
+@click.option("--suggest", is_flag=True, help="Print the configuration that fits the file, with reasons.")
+@click.option(
+    "--into",
+    type=click.Path(path_type=Path),
+    help="Write it into this file of the workspace; shows the diff.",
 )
 @allow_refused_option
 @show_option
@@ -127,7 +133,7 @@ def apply(**options: Any) -> Command:
 @plain_options
 @runs
 def check(
-    file: Path, key: str, allow_refused: str, show: bool, report: tuple[str, ...], **options: Any
+    file: Path, key: str, suggest: bool, into: Path | None, allow_refused: str, show: bool, **options: Any
 ) -> Command:
     """Check a contact file before it is uploaded: CSV, TSV or XLSX against the declared configuration.
 
@@ -137,7 +143,17 @@ def check(
     from reconciler.commands.check import check
     from reconciler.commands.reports import Form
 
-    reports = reports_of({"report": report}, Form.MARKDOWN, Form.HTML)
+    reports = reports_of(options, Form.MARKDOWN, Form.HTML)
+    if suggest or into:
+        if show or reports or allow_refused != "0":
+            raise click.UsageError("--suggest judges no row: leave out --allow-refused, --show and --report")
+        from reconciler.commands.suggest import suggest as suggest_for
+
+        return partial(suggest_for, file, key, into, selection_of(options))
+    if not key:
+        raise click.UsageError(
+            "Missing option '--for': name the configuration, or add --suggest for a new one"
+        )
     allowed = share_of(allow_refused, "--allow-refused")
     return partial(check, file, key, selection_of(options), allowed=allowed, show=show, reports=reports)
 

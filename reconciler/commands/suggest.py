@@ -47,6 +47,9 @@ def suggest(
     if workspace and (selection.target or default or len(workspace.targets) == 1):
         target = chosen_target(workspace, selection.target or default or next(iter(workspace.targets))).name
     table = open_contacts(environment.folder / file, ImportRules(f"{_KIND}.{key}", target))
+    if not table.width:
+        problem = table.problems[-1]
+        raise UsageError(f"{file}: {problem.message}; {problem.hint}".rstrip("; "))
     progress = console.progress("Reading rows")
     fields, notes = suggestion(table, lambda rows: progress(rows, None))
     progress(1, 1)  # ends its line
@@ -54,25 +57,23 @@ def suggest(
         fields[TARGETS] = Put([target], "without this line it lives on every target")
     edits: Edits = {(_KIND, key, name): put for name, put in fields.items()}
     document = {"format_version": FORMAT_VERSION, "key": f"{_KIND}.{key}", "notes": notes}
+    left = [f"Left to you: {one}." for one in notes]
     if workspace and into:
         files = edits_of(workspace, environment)
         files.put(file_in(workspace, into, environment), edits)
         written, _ = edited(workspace, files, environment)
         summary = f"Written: {_KIND}.{key} into {written[0].file}."
-        finish(
-            workspace, written, console, "\n".join([*notes, summary]), document, diff=False, with_diff=True
-        )
+        said = "\n".join([*left, summary])
+        finish(workspace, written, console, said, document, diff=False, with_diff=True)
     else:
         text = edit(b"", "", edits, ranks_of(SECTION, CUSTOMER_SEEDS)).decode()
-        said = [
-            f"Suggested for {visible(file.name)}: {table.dialect.replace(' (not declared)', '')}.",
-            *(f"Left to you: {one}." for one in notes),
-        ]
-        head = [f"# {line}" for one in said for line in wrap(one, 77, subsequent_indent="  ")]
+        dialect = table.dialect.replace(" (not declared)", "")
+        lines = [f"Suggested for {visible(file.name)}: {dialect}.", *left]
+        head = [f"# {line}" for one in lines for line in wrap(one, 77, subsequent_indent="  ")]
         console.result("\n".join([*head, text.rstrip("\n")]), {**document, "text": text}, is_code=True)
     where = f" --target {target}" if target and target != default else ""
-    command = f"reconciler check {shlex.quote(str(file))} --for {key}{where}"
-    console.say(f"Next: {command}: what else an import would answer")
+    before = "" if into else "put it into a file of the workspace, or add --into FILE; then "
+    console.say(f"Next: {before}reconciler check {shlex.quote(str(file))} --for {key}{where}")
     return Exit.DONE
 
 
@@ -80,12 +81,10 @@ def _free_key(key: str, file: Path, workspace: Workspace[Seed] | None, *, is_wri
     """Return the key that is given, or one made from the name of the file. Errors: `UsageError`."""
     resources = workspace.resources if workspace else {}
     if not key:
-        taken = [
-            one.removeprefix(f"{_KIND}.") for one in (*resources, *(workspace.moved if workspace else ()))
-        ]
-        return keys_for([(2, file.stem)], taken, "contacts")[2]
+        there = (*resources, *(workspace.moved if workspace else ()))
+        return keys_for([(2, file.stem)], [one.removeprefix(f"{_KIND}.") for one in there], "contacts")[2]
     if not NAME.fullmatch(key):
         raise UsageError(f"{visible(key)} cannot be a key: use letters, digits, dots, dashes and underscores")
-    if is_written and (there := resources.get(f"{_KIND}.{key}")):
-        raise UsageError(f"{there.key} is declared already, at {there.written.key_place}; give another --for")
+    if is_written and (one := resources.get(f"{_KIND}.{key}")):
+        raise UsageError(f"{one.key} is declared already, at {one.written.key_place}; give another --for")
     return key

@@ -7,9 +7,10 @@ from typing import Any
 
 import pytest
 
+from reconciler.commands.check import check
 from reconciler.commands.suggest import suggest
 from reconciler.commands.validate import validate
-from reconciler.errors import UsageError
+from reconciler.errors import Exit, UsageError
 from tests.commands.world import EVERYTHING, SETTINGS, Run, World
 
 DUTCH = (
@@ -20,6 +21,7 @@ GERMAN = "Vorname,Nachname,E-Mail-Adresse,Sprache\nSecretmax,Do,secret@example.c
 FRENCH = "Prénom\tNom\tCourriel\tDate de naissance\nSecretjean\tDo\tsecret@example.com\t02/03/1985\n"
 CRM = "Email Address,FNAME,BIRTHDAY\nsecret@example.com,Secret,12/31/1980\nsecret@example.com,Secret,\n"
 TITLED = "Secret title;;\n\nNombre;Apellidos;Correo\nSecreto;Do;secret@example.com\n"
+SERIALS = "E-mail;Geboren\r\nsecret@example.com;45000\r\n"
 BARE = "secret@example.com;Secret\nsecret2@example.com;Secret\n"
 
 
@@ -99,6 +101,9 @@ def test_each_line_has_its_reason_and_the_files_are_valid_and_hold_no_content(
     assert {one["code"] for one in world.ran(validate, EVERYTHING, json=True).document["problems"]} <= {
         "file-imports-only"
     }
+    # The bare file has no language, and one names its days by number.
+    checked = world.ran(check, Path("a.csv"), "a", EVERYTHING)
+    assert checked.exit == (Exit.REFUSED if text in (BARE, SERIALS) else Exit.DONE), checked.out
 
 
 def test_what_is_there_stays_as_it_is_and_a_key_is_made_of_the_name_of_the_file(world: World) -> None:
@@ -140,3 +145,8 @@ def test_printing_takes_no_workspace_and_writing_takes_one(tmp_path: Path) -> No
     assert "targets" not in run.document["text"]
     with pytest.raises(UsageError, match=r"no reconciler\.yaml"):
         suggested(world, DUTCH, into="a.yaml")
+
+
+def test_nothing_is_suggested_for_what_is_no_table(world: World) -> None:
+    with pytest.raises(UsageError, match=r"a\.csv: this is a PDF"):
+        suggested(world, "%PDF-1.4")
