@@ -10,7 +10,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 
-from tests.benchmarks import rows
+from tests.benchmarks import contacts, rows
 from tests.benchmarks.bench import TOP, Bench, Failed, Row, Scale, between_markers, served, table
 from tests.benchmarks.plot import plot
 
@@ -23,6 +23,7 @@ BENCHMARKS: Mapping[str, Callable[[Bench], Iterator[Row]]] = {
     "only": rows.only,
     "seeds": rows.seeding,
     "page": rows.paging,
+    "check": contacts.checking,
 }
 # Drawn in this order, with these words beside the lines.
 _DRAWN = {
@@ -48,7 +49,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         help="how many is usual; many is ten times that",
     )
     add("--repetitions", type=int, default=5, help="how often each process is run")
-    add("--no-peers", action="store_true", help="leave out octoDNS and Terraform")
+    add("--no-peers", action="store_true", help="leave out the other tools")
     add("--full", action="store_true", help="measure octoDNS with 10,000 objects too")
     page, drawing = TOP / ".github/BENCHMARKS.md", TOP / ".github/benchmarks.svg"
     add(
