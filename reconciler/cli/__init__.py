@@ -108,6 +108,7 @@ for _verb in (
     LazyCommand("apply", "verbs", "Show the plan, ask, carry it out, verify it."),
     LazyCommand("check", "verbs", "Check a contact file before it is uploaded; offline."),
     LazyCommand("show", "verbs", "Show one resource: declared, live, desired."),
+    LazyCommand("forecast", "verbs", "Say when people are mailed by an import or a seed."),
     LazyCommand("adopt", "files", "Write live configurations into the files."),
     LazyCommand("list_", "files", "List resources and where they stand."),
     LazyCommand("set_", "files", "Edit many resources at once, in place."),

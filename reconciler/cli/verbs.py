@@ -170,6 +170,33 @@ def show(key: str, **options: Any) -> Command:
 
 
 @click.command(epilog=EPILOG)
+@click.argument("key", shell_complete=complete_resource)
+@option(
+    "--at",
+    default="now",
+    metavar="WHEN",
+    help="When it is imported or sent: 2026-12-01T09:30, 2026-12-01, tomorrow 09:00, +3d; now if left out.",
+)
+@option("--rows", type=click.IntRange(min=0), metavar="N", help="How many rows are imported.")
+@option(
+    "--ics", type=click.Path(path_type=Path), metavar="FILE", help="Also write a calendar with both moments."
+)
+@option("--live", is_flag=True, help="Read from the account what is kept or reset; asks the API.")
+@plain_options
+@runs
+def forecast(key: str, **options: Any) -> Command:
+    """Say when people are mailed by an import or a test batch, and how long they can answer.
+
+    Offline, by what the files declare, unless --live is given. Each sentence says how sure it is:
+    documented by the vendor, inferred from that, or unknown.
+    """
+    from reconciler.commands.forecast import forecast
+
+    asked = {name: options[name] for name in ("rows", "ics", "live")}
+    return partial(forecast, key, options["at"], selection_of(options), **asked)
+
+
+@click.command(epilog=EPILOG)
 @click.argument("what", type=click.Choice(["surveys", "lists", "columns", "statuses"]))
 @click.argument("words", nargs=-1, metavar="[WORD]...")
 @plain_options

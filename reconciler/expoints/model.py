@@ -69,6 +69,7 @@ from reconciler.expoints.seed import (
     days_meant,
     is_one_address,
     is_relative,
+    mailed_from,
     masked,
     matches,
     resolve,
@@ -593,14 +594,10 @@ def check_days(seed: Seed, zone: ZoneInfo, now: datetime | None = None) -> Itera
         end, path = (own, f"customers.{number}.end_date") if own else (seed.batch.get("EndDate"), "end_date")
         if not isinstance(send, Moment):  # vendor: null is now
             send = Moment("now")
-        first, told = resolve(send, start, zone)[0], f"send_date {send.text}"
-        if now or is_relative(send):
-            if first < resolve(Moment("today"), start, zone)[0]:
-                over.setdefault(send.text, []).append(f"customers.{number}.send_date")
-            first = max(first, start)
-        if isinstance(clock, Moment):
-            that_day = Moment(f"{first.astimezone(zone):%Y-%m-%d}T{clock.text}")
-            first, told = max(first, resolve(that_day, start, zone)[0]), f"{told}, send_time {clock.text}"
+        first, today = mailed_from(send, clock, start, zone), resolve(Moment("today"), start, zone)[0]
+        if (now or is_relative(send)) and resolve(send, start, zone)[0] < today:
+            over.setdefault(send.text, []).append(f"customers.{number}.send_date")
+        told = f"send_date {send.text}" + (f", send_time {clock.text}" if isinstance(clock, Moment) else "")
         # A relative moment and an absolute one can be compared only when the run starts.
         if not isinstance(end, Moment) or (now is None and is_relative(end) != is_relative(send)):
             continue

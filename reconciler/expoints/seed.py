@@ -233,6 +233,18 @@ def resolve(moment: Moment, now: datetime, zone: ZoneInfo) -> tuple[datetime, st
     return at.astimezone(timezone(at.utcoffset() or timedelta())), note
 
 
+def mailed_from(send: Value, clock: Value, now: datetime, zone: ZoneInfo) -> datetime:
+    """Return before when no mail goes to a customer with this `SendDate`, in a batch with this `SendTime`.
+
+    Vendor: null is now; of a `SendDate` that is over it says nothing. Errors: as `is_relative`.
+    """
+    first = max(resolve(send if isinstance(send, Moment) else Moment(_NOW), now, zone)[0], now)
+    if not isinstance(clock, Moment):
+        return first
+    that_day = Moment(f"{first.astimezone(zone):%Y-%m-%d}T{clock.text}")
+    return max(first, resolve(that_day, now, zone)[0])
+
+
 def time_text(at: datetime, zone: ZoneInfo) -> str:
     """Return a time for people: `2026-12-01 09:30 Europe/Amsterdam (2026-12-01 08:30 UTC)`."""
     return f"{at.astimezone(zone):%Y-%m-%d %H:%M} {zone.key} ({at.astimezone(UTC):%Y-%m-%d %H:%M} UTC)"

@@ -1,4 +1,4 @@
-"""The documents of `plan`, `apply`, `status`, `check` as models: schemas, and what files are held to.
+"""The documents of `plan`, `apply`, `status`, `check`, … as models: schemas, and what files are held to.
 
 They are strict: nothing is converted, nothing unknown is let through. What a document says grows only with
 `FORMAT_VERSION`.
@@ -357,6 +357,7 @@ StatusDocument: Any = _described(
     problems=(list[ProblemPart], "The warnings about the files."),
     exit_code=ExitCode,
 )
+Sure = Literal["documented", "inferred", "unknown"]
 RuleFieldsPart: Any = _described(
     "RuleFieldsPart",
     "What the files declare of contact files, by the names of fields; null for what is left to the account.",
@@ -375,7 +376,7 @@ RowResultPart: Any = _described(
     code=(str, "The vendor's, like R0308, or one of this tool in words, like too-long."),
     meaning=str,
     refuses=(bool, "Whether such a contact may be left out: it counts as refused."),
-    certainty=Literal["documented", "inferred", "unknown"],
+    certainty=Sure,
     column=(Count, "Counts from 1; 0 for the whole row."),
     member=(str, "The member of a contact that the column fills."),
     count=Count,
@@ -399,6 +400,36 @@ CheckDocument: Any = _described(
     unknown=(list[str], "What cannot be known without the account."),
     exit_code=ExitCode,
 )
+Local = Annotated[str, Field(pattern=r"^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9:]{8}[+-][0-9]{2}:[0-9]{2}$")]
+WindowPart: Any = _described(
+    "WindowPart",
+    "A moment, and what the facts allow, in the time zone; null where it never comes or is not known.",
+    expected=Local | None,
+    earliest=Local | None,
+    latest=Local | None,
+    certainty=Sure,
+)
+PeoplePart: Any = _described(
+    "PeoplePart",
+    "How many people it is about.",
+    rows=(Count, "Rows that are imported, or customers."),
+    refused=(Count | None, "Those of a file that may be left out; null where no file was checked."),
+)
+StatementPart: Any = _described("StatementPart", "What should be known of it.", text=str, certainty=Sure)
+ForecastDocument: Any = _described(
+    "ForecastDocument",
+    "When people are mailed by an import or a test batch, as `forecast --format json` prints it.",
+    format_version=Literal[1],
+    key=str,
+    target=str,
+    time_zone=str,
+    when=(Local, "When it is imported or sent."),
+    invited=WindowPart,
+    lapses=WindowPart,
+    seconds_to_answer=(int | None, "Between both as expected; negative where it lapses before mail leaves."),
+    people=PeoplePart | None,
+    statements=list[StatementPart],
+)
 DOCUMENTS: Mapping[str, type[BaseModel]] = {
     "plan": PlanDocument,
     "plans": PlansDocument,
@@ -406,6 +437,7 @@ DOCUMENTS: Mapping[str, type[BaseModel]] = {
     "reports": ReportsDocument,
     "status": StatusDocument,
     "check": CheckDocument,
+    "forecast": ForecastDocument,
 }
 """Kind → the model of such a document."""
 

@@ -51,6 +51,7 @@ def document_of(out: str) -> Any:
         "report": "customers_in_doubt",
         "status": "at",
         "check": "allowed_refused",
+        "forecast": "seconds_to_answer",
     }
     kind = next((kind for kind, member in kinds.items() if member in document), "")
     if "targets" in document and "resources" not in document and kind in ("report", ""):
