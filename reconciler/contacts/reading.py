@@ -9,7 +9,7 @@ from __future__ import annotations
 import csv
 import re
 from collections import Counter, deque
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from itertools import islice
 from pathlib import Path
@@ -17,12 +17,12 @@ from pathlib import Path
 from msgspec import Struct, field
 
 from reconciler.config.names import visible
-from reconciler.config.seeds import SHORTENED
+from reconciler.config.seeds import MOST_COLUMNS, SHORTENED
 from reconciler.contacts.codes import member_named
 from reconciler.contacts.dates import SERIAL, TIMED, best_formats, count_formats
 from reconciler.contacts.headers import folded, member_of, members_of
 from reconciler.contacts.model import MOST_ROWS, ImportRules
-from reconciler.contacts.text import open_text, what_is
+from reconciler.contacts.text import DENSITY, open_text, what_is
 from reconciler.contacts.workbook import open_workbook
 from reconciler.errors import UsageError
 from reconciler.problems import Place, Problem, Severity
@@ -155,15 +155,16 @@ class Table(Struct, eq=False):
 
         Blank rows are left out. Errors: those of reading.
         """
-        filled, dates = Counter[int](), {i: (Counter[str](), Counter[str]()) for i in self._dates()}
+        filled, dates = Counter[Hashable](), {i: (Counter[str](), Counter[str]()) for i in self._dates()}
         self.notes.clear()
         rows, number, total, last = self.rows(), self.first, 0, (0, [""])
+        size = min(_BATCH, 4 * self.counts[DENSITY] or _BATCH)  # memory does not grow with the rows' length
         blank: list[int] = []  # rows of which it is not yet known whether a contact follows
         deque(islice(rows, self.first - 1), maxlen=0)
         while True:
             batch: list[list[str]] = []
             try:
-                batch.extend(islice(rows, _BATCH))
+                batch.extend(islice(rows, size))
             except csv.Error:  # a cell without an end: what was read before it counts
                 self.note("quote-not-closed", number + len(batch))
                 rows = iter(())
@@ -202,12 +203,13 @@ class Table(Struct, eq=False):
             cells[self.width :] = [""] * (self.width - len(cells))
 
     def _look(
-        self, number: int, columns: Iterable[Sequence[str]], filled: Counter[int], dates: _Dates
+        self, number: int, columns: Iterable[Sequence[str]], filled: Counter[Hashable], dates: _Dates
     ) -> None:
         """Note what the cells of each column show, and count those that hold something."""
         signs = [one for one in _SIGNS if self.counts[one[1]]]
         if self.counts['"']:
-            signs += [("delimiter-in-value", self.delimiter, _ANY), ("line-break-in-value", "\n", _ANY)]
+            signs += [("line-break-in-value", "\n", _ANY)]
+            signs += [("delimiter-in-value", self.delimiter, _ANY)] if self.delimiter else []
         for index, cells in enumerate(columns):
             filled[index] += len(cells) - cells.count("")
             text = "\0".join(cells) if signs else ""
@@ -217,10 +219,10 @@ class Table(Struct, eq=False):
                         if sign in cell and pattern.fullmatch(cell):
                             self.note(code, row, index)
             if "\n" in text:
-                self.counts["in cells"] += text.count("\n") - text.count("\r\n")
+                filled["in cells"] += text.count("\n") - text.count("\r\n")
             if self.columns.get(index) == "PostalCode":
                 for length, count in Counter(map(len, filter(str.isdecimal, cells))).items():
-                    self.counts[f"{index} {length}"] += count
+                    filled[index, length] += count
             if index in dates:
                 dates[index][0].update(cells)
                 if len(dates[index][0]) > _MOST_DATES:
@@ -231,7 +233,7 @@ class Table(Struct, eq=False):
         texts.clear()
 
     def _conclude(
-        self, total: int, last: tuple[int, Sequence[str]], filled: Mapping[int, int], dates: _Dates
+        self, total: int, last: tuple[int, Sequence[str]], filled: Counter[Hashable], dates: _Dates
     ) -> None:
         """Add the problems that only all rows together show."""
         if not total:
@@ -251,7 +253,7 @@ class Table(Struct, eq=False):
             elif filled[index] * 100 <= total:
                 message = f"{column} holds something in {filled[index]:,} of {total:,} rows alone"
                 self.say(_HINT, "empty-column", self.first, index, message)
-            sizes = {size: self.counts[f"{index} {size}"] for size in (3, 4, 5)}
+            sizes = {size: filled[index, size] for size in (3, 4, 5)}
             most = max(sizes, key=lambda size: sizes[size])
             if member == "PostalCode" and sizes[most] * 5 >= filled[index] * 4 and sizes.get(most - 1):
                 message = f"{column} has {sizes[most - 1]:,} codes of {most - 1} digits among those of {most}"
@@ -271,7 +273,7 @@ class Table(Struct, eq=False):
             self._count_dates(texts, fitting)
             self._judge_dates(index, filled[index], fitting)
         ends = {r"\r\n": self.counts["\r\n"], r"\r": self.counts["\r"]}
-        ends[r"\n"] = self.counts["\n"] - self.counts["in cells"]
+        ends[r"\n"] = self.counts["\n"] - filled["in cells"]
         if len(used := [f"{number:,} in {end}" for end, number in ends.items() if number > 0]) > 1:
             hint = "save the file again in one program: some readers take two rows for one"
             self.say(_WARNING, "mixed-line-ends", 1, 0, f"lines end in several ways: {', '.join(used)}", hint)
@@ -297,7 +299,7 @@ class Table(Struct, eq=False):
             hint = "leave the time of day out" if TIMED in named else hint
         elif len(best) > 1:
             severity, code = _HINT if declared else _WARNING, "ambiguous-dates"
-            found = f"{found}: no day over 12 tells which"
+            found = f"{found}: none of them tells which, as a day over 12 would"
             hint = "compare some of them with where they come from"
         elif declared or most == total:
             return
@@ -352,12 +354,16 @@ def _open_rows(table: Table) -> None:
         looked_at.extend(islice(table.rows(), _LOOKED_AT))
     filled = [(number, row) for number, row in enumerate(looked_at, start=1) if not _is_blank(row)]
     if not filled:
-        if not table.problems or table.counts:
+        if all(one.code != "not-a-table" for one in table.problems):
             table.say(_ERROR, "empty-file", 1, 0, "nothing stands in the file, or in its first sheet")
         return
     at = _header_row(filled)
     widths = Counter(len(row) for _, row in filled[-20:])
     table.width = len(looked_at[at - 1]) if at else max(widths, key=lambda width: (widths[width], width))
+    if table.width > MOST_COLUMNS:
+        table.say(_ERROR, "not-a-table", at or 1, 0, f"{table.width:,} columns are too many for contacts")
+        table.width = 0
+        return
     table.first = at + 1 if at else filled[0][0]
     table.dialect += f", header in row {at}" if at else ", no header"
     if at:
@@ -418,7 +424,8 @@ def _judge_first_row(table: Table, at: int) -> None:
         what = f"; counted from 1 it would import row {said} as a contact" if said else ""
         table.unknown.append(f"first_row {said} fits counted from 0{what}")
     elif said < first:
-        message = f"first_row {said} makes row {at} a contact, which is the header, counted from 0 or from 1"
+        what = "takes the header for a contact" if at else f"lies above the first contact, row {first}"
+        message = f"first_row {said} {what}, counted from 0 or from 1"
         table.say(_ERROR, "header-as-contact", at or 1, 0, message, hint)
     else:
         message = f"first_row {said} skips contacts, which begin in row {first}, counted from 0 or from 1"
@@ -438,7 +445,7 @@ def _find_columns(table: Table, at: int, filled: Sequence[tuple[int, list[str]]]
         known[emails.most_common(1)[0][0]] = "Email"
     if rules.columns:
         table.columns = _mapped(table, known, at, rules.columns)
-        for index in known.keys() - table.columns.keys():
+        for index in sorted(known.keys() - table.columns.keys()):
             message = f"column {letters_of(index)} looks like {known[index]}, and no mapping is about it"
             table.say(_WARNING, "unmapped-column", at, index, message, "map it, or remove the column")
     else:

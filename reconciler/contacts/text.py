@@ -21,10 +21,12 @@ if TYPE_CHECKING:
 
 _BLOCK = 1 << 20
 _SAMPLE = 1 << 18  # characters by which the delimiter is found
+_FEWEST = 16  # lines in a block: a contact has some 40 members of 256 characters at most
 _ALIKE = 0.2  # a delimiter makes rows as alike as that, or it is none
 _OWN = "\x1f"  # stands for a delimiter of several characters, and for none
 _DELIMITERS = (";", ",", "\t", "|")
 _ESCAPES = {r"\t": "\t", r"\r": "\r", r"\n": "\n", r"\\": "\\"}
+DENSITY = "rows in a block"  # the fewest lines in that many bytes
 _SIGNS = ('"', "\0", "#", "=", "Ã", "\ufffd", "E+")
 _ENCODINGS = {"cp1252": "Windows-1252", "cp850": "code page 850 of MS-DOS", "mac_roman": "Mac Roman"}
 _LETTERS = frozenset(
@@ -61,9 +63,10 @@ def what_is(path: Path, head: bytes) -> str:
         return "a workbook with a password"
     begins = head.removeprefix(codecs.BOM_UTF8).lstrip()[:100].lower()
     what = next((what for sign, what in _BEGINS.items() if begins.startswith(sign)), "")
-    # A text in UTF-16 has a zero in every second place.
-    is_wide = head.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)) or b"\0" in head[:2]
-    return what or ("no text" if not is_wide and head.count(0) * 100 > len(head) else "")
+    # A text in UTF-16 has a zero in every second place, and no text has other bytes below the tab.
+    is_wide = b"\0" in head[:4] and head.count(0) * 3 > len(head)
+    is_binary = not is_wide and sum(map(head.count, range(9))) * 100 > len(head)
+    return what or ("no text" if is_binary else "")
 
 
 def open_text(path: Path, head: bytes, table: Table) -> None:
@@ -76,6 +79,9 @@ def open_text(path: Path, head: bytes, table: Table) -> None:
     if counts["\0"]:
         message = f"the file holds {counts[chr(0)]:,} zero bytes, which no text has"
         table.say(Severity.ERROR, "zero-bytes", 1, 0, message, "export the file again")
+    if 0 < counts[DENSITY] < _FEWEST:
+        table.say(Severity.ERROR, "not-a-table", 1, 0, "the file has lines that are too long for contacts")
+        return
     if len(sample) == _SAMPLE:
         sample = sample[: max(sample.rfind("\n"), sample.rfind("\r")) + 1] or sample
     declared, end = (
@@ -100,7 +106,9 @@ def _decoded(path: Path, head: bytes, table: Table) -> tuple[str, str]:
         sample = _scan(path, encoding or "utf-8-sig", errors, table.counts)
     except UnicodeDecodeError as error:
         others = bytes(byte for byte in error.object if byte > 127)
-        fitting = {name: sum(c in _LETTERS for c in others.decode(name, "replace")) for name in _ENCODINGS}
+        texts = {name: others.decode(name, "replace") for name in _ENCODINGS}
+        # Small letters are more frequent than capitals.
+        fitting = {name: sum((c in _LETTERS) * (1 + c.islower()) for c in texts[name]) for name in texts}
         encoding, row = max(fitting, key=lambda name: fitting[name]), error.start
         table.counts.clear()
         sample = _scan(path, encoding, "replace", table.counts)
@@ -132,6 +140,8 @@ def _scan(path: Path, encoding: str, errors: str, counts: Counter[str]) -> str:
             counts["\n"] += text.count("\n") - both
             for sign in _SIGNS:
                 counts[sign] += text.count(sign)
+            if len(block) == _BLOCK:
+                counts[DENSITY] = min(counts[DENSITY] or _BLOCK, text.count("\n") + text.count("\r") + 1)
             sample, last = sample or text[:_SAMPLE], text[-1:]
     return sample
 

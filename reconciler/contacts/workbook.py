@@ -26,8 +26,8 @@ _MOST_CELLS = 1 << 25  # a sheet as high as Excel allows, with the columns A to 
 _MOST_DIGITS = 10**15  # numbers have 15 digits in a spreadsheet, then zeros
 _BLOCK, _LONGEST_ROW = 1 << 20, 1 << 26  # bytes
 _LARGE = re.compile(rb' r="(?:([A-Z]{2,3})\d+|(\d+))"')
-_CELL = re.compile(rb'<(?:\w+:)?c r="([A-Z]+)(\d+)"([^>]*)>(<(?:\w+:)?f[ />])?')
-_HIDDEN = re.compile(rb'<(?:\w+:)?row (?=[^>]* hidden="(?:1|true)")[^>]*?r="(\d+)"')
+_CELL = re.compile(rb'<(?:\w+:)?c r="([A-Z]+)(\d+)"([^<>]*)>(<(?:\w+:)?f[ />])?')
+_HIDDEN = re.compile(rb'<(?:\w+:)?row (?=[^<>]* hidden="(?:1|true)")[^<>]*?r="(\d+)"')
 
 
 def open_workbook(path: Path, table: Table) -> None:
@@ -83,9 +83,9 @@ def _check_size(packed: ZipFile) -> None:
 
 def _name_of(packed: ZipFile, at: int) -> str:
     """Return the name of a sheet's part by its number. Errors: `LookupError`."""
-    tags = re.findall(rb"<(?:\w+:)?sheet [^>]*>", packed.read("xl/workbook.xml"))
+    tags = re.findall(rb"<(?:\w+:)?sheet [^<>]*>", packed.read("xl/workbook.xml"))
     id = re.findall(rb'\w+:id="([^"]+)"', tags[at])[0]
-    for tag in re.findall(rb"<[^>]*Relationship [^>]*>", packed.read("xl/_rels/workbook.xml.rels")):
+    for tag in re.findall(rb"<[^<>]*Relationship [^<>]*>", packed.read("xl/_rels/workbook.xml.rels")):
         if b'Id="' + id + b'"' in tag:
             found = re.findall(rb'Target="/?(?:xl/)?([^"]+)"', tag)[0]
             return f"xl/{found.decode('utf-8', 'replace')}"
