@@ -24,6 +24,7 @@ from reconciler.commands.validate import files_schema
 from reconciler.config.names import snake, visible
 from reconciler.config.resources import Controls, Facts
 from reconciler.config.validation import Schema
+from reconciler.contacts.codes import RESULT_CODES
 from reconciler.engine.change import Block
 from reconciler.engine.classify import ASSUMED_EMPTY
 from reconciler.engine.kind import POLICIES, Policy
@@ -40,6 +41,7 @@ GROUPS = {
     "problems": "errors of the files by their codes, like unknown-field",
     "warnings": "what stops no run, like every-target",
     "refusals": "why a plan leaves something alone, like would-hide",
+    "results": "what an import answers to rows of a contact file, like R0308",
     "exits": "exit codes, like 3",
     "symbols": f"what begins a line: {' '.join(SIGNS)}",
     "verbs": "commands, like plan",
@@ -113,6 +115,11 @@ def topics() -> Iterator[Topic]:
     for code, about in WARNINGS.items():
         kind = f"About the files; stops no run, and ignore_warnings: {{{code}: why}} switches it off"
         yield Topic("warnings", code, about, details={"kind": kind})
+    for result in RESULT_CODES.values():
+        counts = "counts as refused" if result.refuses else "refuses no row by itself"
+        kind = f"A result of rows as `check` predicts it; {counts}; when it comes is {result.certainty.value}"
+        details = {"kind": kind, **({"not known": f"{result.why}."} if result.why else {})}
+        yield Topic("results", result.code, _sentence(result.meaning), details=details)
     gravest = f"{', '.join(f'{one:d}' for one in GRAVITY)}: of several, the run ends with the first of these"
     for exit, meaning in MEANINGS.items():
         details = {"what to do": WHAT_TO_DO[exit], "gravest": gravest}

@@ -158,7 +158,7 @@ def test_a_check_that_cannot_be_done_says_so_in_its_report_too(world: World) -> 
         (["--for", "newsletter-nl"], 0, ""),
         (["--for", "newsletter-nl", "--allow-refused", "1.5"], 1, "1.5 is no number like 20"),
         (["--for", "newsletter-nl", "--report", "github=x"], 1, "write markdown=PATH or html=PATH"),
-        ([], 1, "Missing option '--for'"),
+        ([], 1, "--for"),
         (["--for", "newsletter-nl", "--suggest"], 0, ""),
         (["--suggest", "--show"], 1, "--suggest judges no row"),
         (["--into", "newsletter.yaml", "--for", "newsletter-nl"], 1, "newsletter-nl is declared already"),

@@ -77,6 +77,7 @@ def literals(text: str) -> Iterator[str]:
         ("would_hide", "would-hide", "goes on with the others: exit 3"),
         ("every-target", "every-target", "ignore_warnings: {every-target: why}"),
         ("create-in-doubt", "create-in-doubt", "exit 6"),
+        ("R0308", "R0308", "counts as refused; when it comes is inferred"),
         ("exit 3", "exit 3", "gravest 6, 4, 5, 3, 1, 7, 2, 0"),
         ("↺", "↺ reset", "puts it back to its default"),
         ("in doubt", "? in doubt", "nothing says whether"),

@@ -282,4 +282,9 @@ MISTAKES: Mapping[str, Mistake] = {
         always(None),
         "tests/faults/test_interrupts.py::test_a_run_that_is_interrupted_ends_soon_and_as_the_table_says",
     ),
+    "shows what stands in a cell of a contact file": Mistake(
+        "contacts.rows:shape_of",
+        lambda _: lambda text: text,
+        "tests/commands/test_check.py::test_no_content_of_a_cell_is_shown_and_no_folder_of_a_person",
+    ),
 }
