@@ -32,6 +32,8 @@ _RULES = {
     "survey_settings.account_cooldown_after_response": "completed any survey of the account",
 }
 
+_COLUMNS = "column_mappings"
+_OWN_DATES = ("DateToBeMailed", "DateToExpire")  # members of a contact: vendor page model/newcontact
 _DOC, _INF, _UNK = Certainty.DOCUMENTED, Certainty.INFERRED, Certainty.UNKNOWN
 Sentence = tuple[Certainty, str]
 
@@ -42,7 +44,7 @@ def declared_values(declared: Declared, defaults: Mapping[str, Json]) -> tuple[V
     What a PUT resets has the default that is stated, else none. A survey is its name, where that is declared.
     """
     values, undeclared = dict[str, Json](), dict[str, Policy]()
-    for field in IMPORT_CONFIGS.leaves("survey_settings"):
+    for field in (*IMPORT_CONFIGS.leaves("survey_settings"), *IMPORT_CONFIGS.leaves(_COLUMNS)):
         path, given = field.path, declared.given.get(field.path)
         if path in declared.accepted or (not given and declared.policy(field) is Policy.KEEP):
             undeclared[path] = Policy.KEEP
@@ -121,6 +123,14 @@ def _sentences(
     yield from _shifted(clock, one.lapses, one)
     if one.lapses_first:
         yield _UNK, "the invitation lapses before mail leaves; what then becomes of it is not documented"
+    rows = values.get(_COLUMNS)
+    columns = (
+        {row.get("TargetColumnName") for row in rows if isinstance(row, dict)}
+        if isinstance(rows, list)
+        else ()
+    )
+    for name in [name for name in _OWN_DATES if name in columns]:
+        yield _UNK, f"whether {name}, which a column of the file fills, counts before this is not documented"
     yield from _cooldown(values, kept)
 
 

@@ -179,6 +179,12 @@ def show(key: str, **options: Any) -> Command:
 )
 @option("--rows", type=click.IntRange(min=0), metavar="N", help="How many rows are imported.")
 @option(
+    "--file",
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="Say how many rows of this file of contacts would be imported, as check does.",
+)
+@option(
     "--ics", type=click.Path(path_type=Path), metavar="FILE", help="Also write a calendar with both moments."
 )
 @option("--live", is_flag=True, help="Read from the account what is kept or reset; asks the API.")
@@ -192,7 +198,9 @@ def forecast(key: str, **options: Any) -> Command:
     """
     from reconciler.commands.forecast import forecast
 
-    asked = {name: options[name] for name in ("rows", "ics", "live")}
+    if options["file"] and options["rows"] is not None:
+        raise click.UsageError("--file counts the rows: leave out --rows")
+    asked = {name: options[name] for name in ("rows", "file", "ics", "live")}
     return partial(forecast, key, options["at"], selection_of(options), **asked)
 
 

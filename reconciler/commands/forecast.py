@@ -20,7 +20,9 @@ from reconciler.errors import Exit, UsageError
 from reconciler.expoints.planning import times_of
 from reconciler.expoints.seed import TIME_FORM, Moment, Seed, mailed_from, resolve
 from reconciler.planfile.files import check_place, write_document
+from reconciler.problems import Severity
 from reconciler.render.forecast import forecast_calendar, forecast_document, forecast_text
+from reconciler.render.values import Document, counted
 
 
 def forecast(
@@ -31,13 +33,14 @@ def forecast(
     environment: Environment,
     *,
     rows: int | None = None,
+    file: Path | None = None,
     ics: Path | None = None,
     live: bool = False,
 ) -> Exit:
     """Print when people are mailed by what `key` names, at a moment as seeds write them, and until when.
 
-    Offline, unless `live` asks the account for what is not declared. `rows` say how many people
-    it is about; `ics` is a calendar that is written. Errors: `UsageError`, `FilesInvalid`; with
+    Offline, unless `live` asks the account for what is not declared. `rows`, or those of a `file`, say how
+    many people it is about; `ics` is a calendar that is written. Errors: `UsageError`, `FilesInvalid`; with
     `live` those of a plan too.
     """
     chosen = choose(selection, environment)
@@ -56,8 +59,8 @@ def forecast(
         check_place(environment.folder / ics, "calendar")
     found, people = _named(key, chosen), None
     if isinstance(found, Seed):
-        if live or rows is not None:
-            raise UsageError(f"{found.key} is a test batch: leave out --live and --rows")
+        if live or file or rows is not None:
+            raise UsageError(f"{found.key} is a test batch: leave out --live, --file and --rows")
         one = _of_seed(found, start, zone)
         people = {"rows": len(found.customers), "refused": None}
     else:
@@ -66,6 +69,9 @@ def forecast(
         if live:
             values, undeclared = _live_values(found.key, selection, console, environment), {}
         one = forecast_of(values, undeclared, start.astimezone(zone))
+        if file:
+            people, note = _rows_of(file, found.key, chosen, start, console)
+            one = replace(one, notes=[*one.notes, note])
     if ics:
         calendar = forecast_calendar(found.key, target, one, now)
         if not calendar:
@@ -88,6 +94,26 @@ def _named(key: str, chosen: Chosen) -> Declared | Seed:
         what = "absent" if found[0].absent else "hidden"
         raise UsageError(f"{found[0].key} is declared {what}: true on {target}: nothing is imported with it")
     return found[0]
+
+
+def _rows_of(
+    file: Path, key: str, chosen: Chosen, at: datetime, console: Console
+) -> tuple[Document, Sentence]:
+    """Return how many rows a file of contacts has and would lose. Errors: `UsageError`, as of `check`."""
+    # Imported here: most forecasts are of no file.
+    from reconciler.commands.check import rules_of
+    from reconciler.contacts.reading import open_contacts
+    from reconciler.contacts.rows import judge
+
+    rules = rules_of(chosen.workspace, chosen.target.name, key)
+    table = open_contacts(chosen.environment.folder / file, rules)
+    progress = console.progress("Checking rows")
+    checked = judge(table, rules, today=at.date(), progress=lambda rows: progress(rows, None))
+    progress(checked.rows, checked.rows)
+    text = f"{checked.refused} of {counted(checked.rows, 'row')} would be refused; check says which, and why"
+    if any(one.severity is Severity.ERROR for one in checked.problems):
+        text = "the file does not fit the configuration; check says why"
+    return {"rows": checked.rows, "refused": checked.refused}, (Certainty.INFERRED, text)
 
 
 def _live_values(key: str, selection: Selection, console: Console, environment: Environment) -> Values:

@@ -124,9 +124,8 @@ def forecast_text(key: str, target: str, one: Timeline, people: Document | None,
         is_sure = one.invited_earliest == one.invited_latest and one.lapses_earliest == one.lapses_latest
         rows.append(("to answer", f"{'' if is_sure else 'about '}{_lasting(one.lapses - one.invited)}"))
     if people:
-        noun, left = ("customer" if began == "sent" else "row"), people["refused"]
-        told = f"{counted(people['rows'], noun)}, of which a check would refuse {left}" if left else ""
-        rows.append(("people", told or counted(people["rows"], noun)))
+        count, left = counted(people["rows"], "customer" if began == "sent" else "row"), people["refused"]
+        rows.append(("people", count if left is None else f"{people['rows'] - left} of {count}"))
     marks = dict.fromkeys(Certainty, paint.faint) | {Certainty.UNKNOWN: paint.doubt}
     lines = [
         *(f"{paint.strong(harmless(key))} on {harmless(target)}", ""),

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 from icalendar import Calendar
 
+from reconciler.cli import main
 from reconciler.commands.forecast import forecast
 from reconciler.errors import Exit, UsageError
 from reconciler.render.values import PLAIN
@@ -187,7 +188,7 @@ def test_a_calendar_has_both_moments_in_utc_and_the_same_events_whenever_it_is_w
         ("news", {"at": "2026-13-01"}, "--at: write a day"),
         ("news", {"ics": Path("nowhere/mail.ics")}, "there is no folder"),
         ("news", {"ics": Path("mail.ics")}, "there is no moment to write to mail.ics"),
-        ("smoke", {"rows": 3}, "is a test batch: leave out --live and --rows"),
+        ("smoke", {"rows": 3}, "is a test batch: leave out --live, --file and --rows"),
         ("gone", {}, "is declared absent: true on sandbox: nothing is imported with it"),
     ],
 )
@@ -207,3 +208,22 @@ def test_it_fits_a_terminal_and_says_which_hour_a_day_without_one_is(world: Seed
     assert "people       500 rows" in ended.out
     assert ended.told.startswith("--at 2026-12-01 is the beginning of that day;")
     assert "2026-03-29 02:30 does not exist" in run(world, at="2026-03-29 02:30").told
+
+
+def test_the_rows_of_a_file_are_counted_as_a_check_does(world: SeedWorld) -> None:
+    columns = {1: "Email", 2: "DateToBeMailed"}
+    mappings = [{"source_column_number": n, "target_column_name": name} for n, name in columns.items()]
+    declared(world, USUAL, email_is_required=True, column_mappings=mappings, default_language_code="nl")
+    (world.folder / "a.csv").write_text(f"Email,Send\n{JOHN},2026-10-01\n,2026-10-01\n", "utf-8")
+    ended = run(world, file=Path("a.csv"))
+    assert "people       1 of 2 rows" in ended.out
+    assert "1 of 2 rows would be refused; check says which, and why [inferred]" in ended.out
+    assert "whether DateToBeMailed, which a column of the file fills, counts before this" in ended.out
+    assert "example.com" not in ended.out
+    found = run(world, file=Path("a.csv"), json=True).document
+    assert found["people"] == {"rows": 2, "refused": 1}
+
+
+def test_the_command_line_takes_rows_or_a_file(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["forecast", "news", "--rows", "3", "--file", "x.csv"]) == 1
+    assert "--file counts the rows: leave out --rows" in capsys.readouterr().err
