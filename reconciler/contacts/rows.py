@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import date
 from functools import cache, lru_cache
 from itertools import chain
+from operator import itemgetter
 from unicodedata import category
 
 from reconciler.checkmarket.model import LANGUAGES
@@ -28,6 +29,7 @@ CodeOf = Callable[[str], str]
 _MOST_SHAPES, _MOST_SAMPLED, _LONGEST_SHAPE = 3, 10_000, 32
 _WHAT = "a check of contacts"
 _CONTROL = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\u200b\u2060\ufeff]")
+_CONTROL_BYTES = bytes([*range(32), 127])
 # Members with a list of codes, in capitals as the case may not matter (UNK), and the result of any other.
 _LISTED = {
     "language": (frozenset(LANGUAGES.upper().split()), "R0306"),
@@ -41,6 +43,9 @@ _ATOM, _LABEL = r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]++", r"[A-Za-z0-9]++(?:-[A-Za-z0
 PLAIN_ADDRESS = re.compile(
     rf"(?!.{{65}}){_ATOM}(?:\.{_ATOM})*+@(?:{_LABEL}\.)++(?!(?i:arpa|invalid|local|onion|test))[A-Za-z]{{2,}}"
 )
+_NO_ROLE = re.compile(
+    f"(?![A-Za-z-]*+@){PLAIN_ADDRESS.pattern}"
+)  # what is letters only before the @ may be one
 NO_COUNTRY = re.compile(r"[0-9(][0-9 ()./-]*+")  # a phone number without a + before the code of its country
 _SPACED = re.compile(r"\+[0-9](?:[ .-]?[0-9])*+")
 
@@ -120,7 +125,9 @@ def phone_judge() -> CodeOf:
 def _address_judge(rules: ImportRules) -> CodeOf:
     blank = {None: "no-address", True: "R0307", False: ""}[rules.email_is_required]
 
-    def code_of(value: str) -> str:
+    def code_of(value: str, is_plain: Callable[[str], object] = _NO_ROLE.fullmatch) -> str:
+        if is_plain(value):
+            return ""
         if not value:
             return blank
         if not is_address(value):
@@ -142,7 +149,7 @@ def _date_judge(member: Member, format: str, today: date) -> CodeOf:
             return "R0302" if day > today and has_century else ""
         return "past-date" if day < today and has_century else ""
 
-    return code_of
+    return lru_cache(1 << 15)(code_of)
 
 
 def _listed_judge(what: str, rules: ImportRules) -> CodeOf:
@@ -195,26 +202,38 @@ def _shown(text: str) -> str:
     return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
 
 
+def _has_control(text: str) -> bool:
+    """Tell whether a control character is in a text; the pattern takes long for ASCII of megabytes."""
+    if not text.isascii():
+        return _CONTROL.search(text) is not None
+    return len(text.encode().translate(None, _CONTROL_BYTES)) < len(text)
+
+
 def _form(member: Member, cells: Sequence[str], values: Sequence[str]) -> Iterator[tuple[int, str]]:
     """Yield the numbers of cells whose form alone is wrong, whatever they mean, with the code of each."""
     most = max(map(len, values))
     # What is not in the list of a member is told by its own code, however long.
     longest = most if member.what in _LISTED else member.longest or most
-    if most <= longest and values == cells and "".join(cells).isprintable():
+    is_text = member.what == "text"  # a control character in anything else is told by its code
+    if most <= longest and values == cells and not (is_text and _has_control("".join(cells))):
         return
     for number, (cell, value) in enumerate(zip(cells, values, strict=True)):
         if len(value) > longest:
             yield number, "too-long"
         if value and value != cell:
             yield number, "outer-blanks"
-        if _CONTROL.search(value):
+        if is_text and _CONTROL.search(value):
             yield number, "control-character"
 
 
 def _meaning(code_of: CodeOf | None, values: Sequence[str]) -> Iterator[tuple[int, str]]:
     """Yield the numbers of values that are wrong, with the code of each; each value is judged once."""
-    wrong = {value: code for value in set(values) if code_of and (code := code_of(value))}
-    if wrong:
+    if code_of is None:
+        return
+    once = set(values)
+    codes = tuple(map(code_of, once))
+    if any(codes):
+        wrong = {value: code for value, code in zip(once, codes, strict=True) if code}
         yield from ((number, wrong[value]) for number, value in enumerate(values) if value in wrong)
 
 
@@ -289,9 +308,8 @@ def judge(
         done = len(refused)
         refused.extend(bytes(len(batch)))
         numbers.extend(range(first, first + min(len(batch), MOST_ROWS - len(numbers))))
-        columns = list(zip(*batch, strict=True))
         for index, member in members.items():
-            cells = columns[index] if index < len(columns) else ("",) * len(batch)
+            cells = tuple(map(itemgetter(index), batch)) if index < len(batch[0]) else ("",) * len(batch)
             values = tuple(map(str.strip, cells))
             for at, code in chain(_form(member, cells, values), _meaning(judges[index], values)):
                 note((code, index), done + at, first + at, cells[at])
