@@ -52,6 +52,8 @@ def member_named(name: str) -> Member:
 
 _DOC, _INF, _UNK = Certainty.DOCUMENTED, Certainty.INFERRED, Certainty.UNKNOWN
 _EXISTING = "which contacts exist is known to the account alone"
+_PEOPLE = "who has opted out, and who was invited or has answered lately, is known to the account alone"
+_LISTS = "the bounce list and the list of blocked domains are known to the vendor alone"
 _CODES = (
     ResultCode("R0207", "invalid address", True, _UNK, "how it differs from R0308 is not documented"),
     ResultCode("R0300", "an existing contact is updated", False, _DOC, _EXISTING),
@@ -63,23 +65,14 @@ _CODES = (
     ResultCode("R0306", "invalid language code", True, _INF),
     ResultCode("R0307", "no address", True, _DOC),
     ResultCode("R0308", "invalid address", True, _INF),
-    ResultCode("R0309", "opted out", True, _DOC, "who has opted out is known to the account alone"),
-    ResultCode(
-        *("R0310", "on the global bounce list", True, _DOC),
-        "the bounce list is known to the vendor alone",
-    ),
-    ResultCode(
-        *("R0311", "in a cooldown period", True, _INF),
-        "who was invited or has answered lately is known to the account alone",
-    ),
+    ResultCode("R0309", "opted out", True, _DOC, _PEOPLE),
+    ResultCode("R0310", "on the global bounce list", True, _DOC, _LISTS),
+    ResultCode("R0311", "in a cooldown period", True, _INF, _PEOPLE),
     ResultCode("R0315", "duplicate address in the file", True, _INF),
     ResultCode("R0316", "duplicate address in the contacts", True, _DOC, _EXISTING),
     ResultCode("R0318", "the default language is used", False, _DOC),
     ResultCode("R0322", "invalid phone number", True, _INF),
-    ResultCode(
-        *("R0323", "the domain is blocked", True, _DOC),
-        "which domains are blocked is known to the vendor alone",
-    ),
+    ResultCode("R0323", "the domain is blocked", True, _DOC, _LISTS),
     # Which local parts the vendor counts, and whether it leaves such a contact out, is not documented.
     ResultCode("R0324", "role-based address, perhaps", False, _UNK),
     ResultCode("R0326", "the contact id is not found for an update", True, _DOC, _EXISTING),
@@ -89,9 +82,7 @@ _CODES = (
     ResultCode("past-date", "a date that is over", False, _UNK),
     ResultCode("no-address", "no address, where none may be needed", False, _UNK),
     ResultCode("duplicate-address", "an address that stands in the file before", False, _UNK),
-    ResultCode(
-        "phone-form", "a phone number that is not in the form of E.164, like +31612345678", False, _UNK
-    ),
+    ResultCode("phone-form", "a phone number with more than a + and digits (E.164)", False, _UNK),
     ResultCode("unknown-gender", "neither M nor F", False, _UNK),
     ResultCode("outer-blanks", "blanks before or after the value: kept or cut", False, _UNK),
     ResultCode("control-character", "a line break, a tab or another control character", False, _UNK),

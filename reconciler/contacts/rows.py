@@ -26,6 +26,7 @@ _Where = tuple[str, int]  # a code, and the index of a column
 CodeOf = Callable[[str], str]
 """From a value without outer blanks to the code that it gets, empty where it is right."""
 
+MOST_ADDRESSES = 6_000_000  # among which duplicates are found
 _MOST_SHAPES, _MOST_SAMPLED, _LONGEST_SHAPE = 3, 10_000, 32
 _WHAT = "a check of contacts"
 _CONTROL = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\u200b\u2060\ufeff]")
@@ -43,9 +44,7 @@ _ATOM, _LABEL = r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]++", r"[A-Za-z0-9]++(?:-[A-Za-z0
 PLAIN_ADDRESS = re.compile(
     rf"(?!.{{65}}){_ATOM}(?:\.{_ATOM})*+@(?:{_LABEL}\.)++(?!(?i:arpa|invalid|local|onion|test))[A-Za-z]{{2,}}"
 )
-_NO_ROLE = re.compile(
-    f"(?![A-Za-z-]*+@){PLAIN_ADDRESS.pattern}"
-)  # what is letters only before the @ may be one
+_NO_ROLE = re.compile(rf"(?![A-Za-z-]*+@){PLAIN_ADDRESS.pattern}")  # roles are of letters and dashes
 NO_COUNTRY = re.compile(r"[0-9(][0-9 ()./-]*+")  # a phone number without a + before the code of its country
 _SPACED = re.compile(r"\+[0-9](?:[ .-]?[0-9])*+")
 
@@ -139,7 +138,7 @@ def _address_judge(rules: ImportRules) -> CodeOf:
 
 def _date_judge(member: Member, format: str, today: date) -> CodeOf:
     read, is_birth = date_pattern(format), member.name == "DateOfBirth"
-    has_century = "yyy" in format  # else nobody knows which century the vendor takes
+    has_century = "yyy" in format  # which one the vendor takes otherwise is unknown
 
     def code_of(value: str) -> str:
         day = read(value) if value else today
@@ -174,18 +173,11 @@ def _judge_of(member: Member, rules: ImportRules, today: date) -> CodeOf | None:
 
 @lru_cache(1 << 12)
 def _mark(character: str) -> str:
-    """Return what a shape shows in place of a character, which for all but punctuation is its kind."""
-    match category(character):
-        case "Lu" | "Lt":
-            return "A"
-        case "Nd" | "Nl" | "No":
-            return "d"
-        case kind if kind[0] == "L":
-            return "a"
-        case kind if kind[0] == "P" or character in " +=$<>^`|~€":
-            return character
-        case kind:
-            return "" if kind[0] == "M" else "□"  # an accent belongs to its letter
+    """Return what a shape shows of a character: its kind, and of punctuation itself."""
+    kind = category(character)
+    other = character if character in " +=$<>^`|~€" else "□"
+    # A mark belongs to the letter before it.
+    return "A" if kind in ("Lu", "Lt") else {"L": "a", "N": "d", "P": character, "M": ""}.get(kind[0], other)
 
 
 def shape_of(text: str) -> str:
@@ -195,11 +187,6 @@ def shape_of(text: str) -> str:
     """
     shape = re.sub("([Aa])([Aa]{3})[Aa]+", r"\1\2…", "".join(map(_mark, text[:200])))
     return shape if len(shape) <= _LONGEST_SHAPE and len(text) <= 200 else f"{shape[: _LONGEST_SHAPE - 1]}…"
-
-
-def _shown(text: str) -> str:
-    """Return a value as a terminal may show it: escapes for what is not printable."""
-    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
 
 
 def _has_control(text: str) -> bool:
@@ -238,40 +225,27 @@ def _meaning(code_of: CodeOf | None, values: Sequence[str]) -> Iterator[tuple[in
 
 
 def _repeats() -> Callable[[Iterable[str]], Iterator[int]]:
-    """Return what yields the hashes of addresses that have been there before, and rarely one more.
+    """Return what yields the numbers of those of the next addresses that have been there before.
 
-    It takes 64 MiB whatever the number of addresses, as far as there are so many.
+    It takes 64 MiB at most, and forgets what comes after `MOST_ADDRESSES`. It keeps hashes of 64 bits: of a
+    million addresses two have the same in one of 30 million files.
     """
-    places = 1 << 23
-    table = memoryview(bytearray(8 * places)).cast("Q")
-    bits = [1 << (number & 63) | 1 << (number >> 6) for number in range(1 << 12)]
+    places, kept = 1 << 23, 0
+    table = memoryview(bytearray(8 * places)).cast("q")
 
     def repeated(addresses: Iterable[str]) -> Iterator[int]:
-        for found in map(hash, addresses):
-            old = table[found % places]
-            new = bits[found >> 24 & 4095] | bits[found >> 36 & 4095] | bits[found >> 48 & 4095]
-            if old & new == new:
-                yield found
-            else:
-                table[found % places] = old | new
+        nonlocal kept
+        for number, found in enumerate(map(hash, addresses)):
+            at = found % places
+            while (old := table[at]) and old != found:
+                at = (at + 1) % places
+            if old:
+                yield number
+            elif found and kept < MOST_ADDRESSES:  # that of a blank is 0
+                table[at] = found
+                kept += 1
 
     return repeated
-
-
-def _duplicates(table: Table, index: int, again: set[int]) -> Iterator[tuple[int, int, str]]:
-    """Yield how many rows come before one whose address stands in one of them, its number, and its cell.
-
-    The table is read again for it; only addresses with one of the hashes are kept.
-    """
-    seen, done = set[str](), 0
-    for first, batch in table.batches():
-        for number, row in enumerate(batch):
-            address = row[index].strip().casefold()
-            if address and hash(address) in again:
-                if address in seen:
-                    yield done + number, first + number, row[index]
-                seen.add(address)
-        done += len(batch)
 
 
 def judge(
@@ -284,15 +258,15 @@ def judge(
 ) -> Checked:
     """Return what an import with these rules would answer to the rows of the table, and the table's problems.
 
-    Memory grows by a byte for each row, and by the addresses that stand there twice. `today`, in the
-    workspace's time zone, is what a date is over by. `progress` is called with the number of rows that are
-    done. No content of a cell is in the result, unless `show` asks for values in place of their shapes: those
-    are for a terminal alone. Errors: those of reading the table; `UsageError` where a library is missing.
+    Memory grows by a byte for each row. `today`, in the workspace's time zone, is what a date is over by.
+    `progress` is called with the number of rows that are done. No content of a cell is in the result, unless
+    `show` asks for values in place of their shapes: those are for a terminal alone. Errors: those of reading
+    the table; `UsageError` where a library is missing.
     """
     members = {index: member_named(name) for index, name in table.columns.items()}
     judges = {index: _judge_of(member, rules, today) for index, member in members.items()}
     email = next((index for index, member in members.items() if member.what == "email"), None)
-    repeated, again = _repeats(), set[int]()
+    repeated, duplicate = _repeats(), "R0315" if rules.unique_within_file else "duplicate-address"
     refused = bytearray()  # for each row whether it is
     numbers: list[int] = []  # of the first rows
     counts, sampled = Counter[_Where](), defaultdict[_Where, list[tuple[int, str]]](list)
@@ -314,25 +288,25 @@ def judge(
             for at, code in chain(_form(member, cells, values), _meaning(judges[index], values)):
                 note((code, index), done + at, first + at, cells[at])
             if index == email:
-                again.update(repeated(filter(None, map(str.casefold, values))))
+                for at in repeated(map(str.casefold, values)):
+                    note((duplicate, index), done + at, first + at, cells[at])
         progress(len(refused))
-    if email is not None and again:
-        code = "R0315" if rules.unique_within_file else "duplicate-address"
-        for at, number, cell in _duplicates(table, email, again):
-            note((code, email), at, number, cell)
 
     results = list(_absent(members.values(), rules, numbers, len(refused)))
     is_none = any(RESULT_CODES[one.code].refuses for one in results)
     for (code, index), count in counts.items():
         found = sampled[code, index]
-        shapes = Counter(_shown(cell) if show else shape_of(cell) for _, cell in found if cell)
+        shapes = Counter(cell if show else shape_of(cell) for _, cell in found if cell)
         most = [shape for shape, _ in shapes.most_common(_MOST_SHAPES)]
         first_rows = [number for number, _ in found[:MOST_ROWS]]
         results.append(RowResult(code, index + 1, members[index].name, count, first_rows, most))
-    results.sort(key=lambda one: (not RESULT_CODES[one.code].refuses, -one.count, one.column, one.code))
     return Checked(
         *(table.file, rules, table.dialect, len(refused), len(refused) if is_none else sum(refused)),
-        *(tuple(table.problems), results, [*table.unknown, *_unknown(members.values(), rules, results)]),
+        *(
+            tuple(table.problems),
+            results,
+            [*table.unknown, *_unknown(members.values(), rules, results, len(refused))],
+        ),
     )
 
 
@@ -346,21 +320,25 @@ def _absent(
             yield RowResult(code, 0, name, rows, numbers, ())
 
 
-def _unknown(members: Iterable[Member], rules: ImportRules, results: Iterable[RowResult]) -> Iterator[str]:
+def _unknown(
+    members: Iterable[Member], rules: ImportRules, results: Iterable[RowResult], rows: int
+) -> Iterator[str]:
     """Yield what a check cannot tell, a sentence each: what is not declared, then what only others know."""
     found = {one.code for one in results}
     has_dates = any(member.what == "date" for member in members)
     undeclared = {
         "date_format": has_dates and not rules.date_format and "dates are not judged",
         "email_is_required": "no-address" in found and "whether a row needs an address is not known",
-        "email_must_be_unique_within_file": rules.unique_within_file is None
-        and "duplicate-address" in found
-        and "whether an address may stand there twice is not known",
+        "email_must_be_unique_within_file": "duplicate-address" in found
+        and rules.unique_within_file is None
+        and "whether an address may stand in a file twice is not known",
         "default_language_code": "R0305" in found and "a default on the account would be used instead",
     }
     for name, what in undeclared.items():
         if what:
             yield f"{name} is not declared: it is as on the account, so {what}"
+    if rows > MOST_ADDRESSES:
+        yield f"duplicates are those of the first {MOST_ADDRESSES:,} addresses"
     codes = defaultdict[str, list[str]](list)
     for code in RESULT_CODES.values():
         codes[code.why].append(f"{code.code} ({code.meaning})")
