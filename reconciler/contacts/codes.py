@@ -71,7 +71,7 @@ _CODES = (
     ResultCode("R0315", "duplicate address in the file", True, _INF),
     ResultCode("R0316", "duplicate address in the contacts", True, _DOC, _EXISTING),
     ResultCode("R0318", "the default language is used", False, _DOC),
-    ResultCode("R0322", "invalid phone number", True, _INF),
+    ResultCode("R0322", "invalid phone number: E.164 is asked for, like +31612345678", True, _INF),
     ResultCode("R0323", "the domain is blocked", True, _DOC, _LISTS),
     # Which local parts the vendor counts, and whether it leaves such a contact out, is not documented.
     ResultCode("R0324", "role-based address, perhaps", False, _UNK),
@@ -82,7 +82,7 @@ _CODES = (
     ResultCode("past-date", "a date that is over", False, _UNK),
     ResultCode("no-address", "no address, where none may be needed", False, _UNK),
     ResultCode("duplicate-address", "an address that stands in the file before", False, _UNK),
-    ResultCode("phone-form", "a phone number with more than a + and digits (E.164)", False, _UNK),
+    ResultCode("phone-form", "a phone number with blanks or signs, which E.164 has not", False, _UNK),
     ResultCode("unknown-gender", "neither M nor F", False, _UNK),
     ResultCode("outer-blanks", "blanks before or after the value: kept or cut", False, _UNK),
     ResultCode("control-character", "a line break, a tab or another control character", False, _UNK),

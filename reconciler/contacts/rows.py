@@ -175,7 +175,7 @@ def _judge_of(member: Member, rules: ImportRules, today: date) -> CodeOf | None:
 def _mark(character: str) -> str:
     """Return what a shape shows of a character: its kind, and of punctuation itself."""
     kind = category(character)
-    other = character if character in " +=$<>^`|~€" else "□"
+    other = character if character in " +=$<>^`|~€␣" else "□"
     # A mark belongs to the letter before it.
     return "A" if kind in ("Lu", "Lt") else {"L": "a", "N": "d", "P": character, "M": ""}.get(kind[0], other)
 
@@ -183,8 +183,9 @@ def _mark(character: str) -> str:
 def shape_of(text: str) -> str:
     """Return what a text looks like, and nothing of its content: `Jan 31/12/26` is `Aaa dd/dd/dd`.
 
-    Longer runs of letters and shapes over 32 characters are cut.
+    Longer runs of letters and shapes over 32 characters are cut; outer blanks are `␣`.
     """
+    text = re.sub("^ +| +$", lambda blanks: "␣" * len(blanks[0]), text)
     shape = re.sub("([Aa])([Aa]{3})[Aa]+", r"\1\2…", "".join(map(_mark, text[:200])))
     return shape if len(shape) <= _LONGEST_SHAPE and len(text) <= 200 else f"{shape[: _LONGEST_SHAPE - 1]}…"
 
