@@ -22,7 +22,7 @@ from reconciler.contacts.reading import open_contacts
 from reconciler.contacts.suggest import suggestion
 from reconciler.errors import Exit, ReconcilerError, UsageError
 from reconciler.expoints.seed import Seed
-from reconciler.render.values import FORMAT_VERSION
+from reconciler.render.values import FORMAT_VERSION, harmless
 
 _KIND = SECTION.kind.name
 
@@ -49,12 +49,16 @@ def suggest(
     table = open_contacts(environment.folder / file, ImportRules(f"{_KIND}.{key}", target))
     if not table.width:
         problem = table.problems[-1]
-        raise UsageError(f"{file}: {problem.message}; {problem.hint}".rstrip("; "))
+        raise UsageError(
+            f"{visible(str(file), longest=4096)}: {problem.message}; {problem.hint}".rstrip("; ")
+        )
     progress = console.progress("Reading rows")
     fields, notes = suggestion(table, lambda rows: progress(rows, None))
     progress(1, 1)  # ends its line
     if target:
         fields[TARGETS] = Put([target], "without this line it lives on every target")
+    elif workspace:
+        notes.append("it lives on every target: add targets, or name one with --target")
     edits: Edits = {(_KIND, key, name): put for name, put in fields.items()}
     document = {"format_version": FORMAT_VERSION, "key": f"{_KIND}.{key}", "notes": notes}
     left = [f"Left to you: {one}." for one in notes]
@@ -69,11 +73,12 @@ def suggest(
         text = edit(b"", "", edits, ranks_of(SECTION, CUSTOMER_SEEDS)).decode()
         dialect = table.dialect.replace(" (not declared)", "")
         lines = [f"Suggested for {visible(file.name)}: {dialect}.", *left]
-        head = [f"# {line}" for one in lines for line in wrap(one, 77, subsequent_indent="  ")]
+        head = [f"# {harmless(line)}" for one in lines for line in wrap(one, 77, subsequent_indent="  ")]
         console.result("\n".join([*head, text.rstrip("\n")]), {**document, "text": text}, is_code=True)
     where = f" --target {target}" if target and target != default else ""
     before = "" if into else "put it into a file of the workspace, or add --into FILE; then "
-    console.say(f"Next: {before}reconciler check {shlex.quote(str(file))} --for {key}{where}")
+    named = harmless(visible(shlex.quote(str(file)), longest=4096))
+    console.say(f"Next: {before}reconciler check {named} --for {key}{where}")
     return Exit.DONE
 
 

@@ -96,8 +96,8 @@ _CUSTOM = re.compile(
 )
 _ASIDE = re.compile(  # a form of dates, some codes, or whether a cell must be filled
     r"[(\[](?:[dmyjatgu]{1,4}(?:[-/. ][dmyjatgu]{1,4})+|[a-z]{2}(?:[-/,| ]+[a-z]{2})+|m[-/ ]?[fvwh]|"
-    r"[fvwh][-/ ]m|iso.*|e\.?164|utc|required|optional|verplicht|optioneel|obligatoire|facultatif|"
-    r"pflicht(?:feld)?|obligatorio)[)\]]",
+    r"[fvwh][-/ ]m|iso[- 0-9a-z]{0,12}|e\.?164|utc|required|optional|verplicht|optioneel|obligatoire|"
+    r"facultatif|pflicht(?:feld)?|obligatorio)[)\]]",
     re.IGNORECASE,
 )
 
