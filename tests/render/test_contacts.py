@@ -27,8 +27,7 @@ def checked(texts: Sequence[str]) -> Checked:
     return Checked(texts[0], rules, texts[-1], 3, 2, problems, results, texts)
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-@pytest.mark.parametrize("width", [1100, 360])
+@pytest.mark.parametrize(("scheme", "width"), [("light", 1100), ("dark", 360)])
 def test_the_page_can_be_read_by_everybody_and_asks_for_nothing(
     scheme: str, width: int, browser: Browser, tmp_path: Path
 ) -> None:
@@ -43,8 +42,7 @@ def test_the_page_can_be_read_by_everybody_and_asks_for_nothing(
         "Exit 3: the file does not fit the configuration; rows"
     )
     assert "more of other" in reader.page.inner_text("main")
-    wide = "document.documentElement.scrollWidth <= innerWidth"
-    assert reader.page.evaluate(wide)
+    assert reader.page.evaluate("document.documentElement.scrollWidth <= innerWidth")
     reader.page.close()
 
 
