@@ -79,7 +79,9 @@ def formats_of(text: str) -> tuple[str, ...]:
     if found is None:
         return ()
     between = next((one for one in found[1] if not one.isdigit()), "")
-    forms = [one.replace("-", between) for one in _FORMS] if between else _JOINED
+    # A year of four digits stands first or not at all there: most formats need no trial.
+    usual = [one for one in _FORMS if one.startswith("yyyy") == found[1][:4].isdecimal()]
+    forms = [one.replace("-", between) for one in usual] if between else _JOINED
     dates = ((form, date_pattern(form)(found[1])) for form in forms)
     fitting = (form for form, day in dates if day and 1900 <= day.year <= 2100)
     return tuple(f"{form}{TIMED}" if found[2] else form for form in fitting)
@@ -88,7 +90,7 @@ def formats_of(text: str) -> tuple[str, ...]:
 def count_formats(texts: Iterable[str], fitting: Counter[str], declared: str | None = None) -> None:
     """Add to `fitting`, for each of the texts, the formats that it is a date in, and the declared one."""
     for text, number in Counter(texts).items():
-        forms = {*formats_of(text)}
+        forms = {*formats_of(text := text.strip())}
         if declared and date_pattern(declared)(text):
             forms.add(declared)
         for form in forms:

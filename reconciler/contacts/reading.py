@@ -211,7 +211,7 @@ class Table(Struct, eq=False):
             signs += [("line-break-in-value", "\n", _ANY)]
             signs += [("delimiter-in-value", self.delimiter, _ANY)] if self.delimiter else []
         for index, cells in enumerate(columns):
-            filled[index] += len(cells) - cells.count("")
+            filled[index] += len(cells) if all(cells) else len(cells) - cells.count("")
             text = "\0".join(cells) if signs else ""
             for code, sign, pattern in signs:
                 if sign in text:
@@ -257,16 +257,14 @@ class Table(Struct, eq=False):
             most = max(sizes, key=lambda size: sizes[size])
             if member == "PostalCode" and sizes[most] * 5 >= filled[index] * 4 and sizes.get(most - 1):
                 message = f"{column} has {sizes[most - 1]:,} codes of {most - 1} digits among those of {most}"
-                hint = (
-                    "a spreadsheet drops zeros before a number: let the cells be text, and write them again"
-                )
+                hint = "a spreadsheet drops zeros before numbers: make the cells text, and write them again"
                 self.say(_WARNING, "lost-zeros", self.first, index, message, hint)
         row, cells = last
         held = sum(1 for cell in cells if cell.strip())
         has_address = any("@" in cells[i] for i, member in self.columns.items() if member == "Email")
         if total > 1 and held * 3 <= self.width and not has_address:
             message = (
-                f"the last row, {row}, looks like a total or a note: {held} of {self.width} cells are filled"
+                f"the last row, {row}, looks like a total or a note: it fills {held} of {self.width} cells"
             )
             self.say(_WARNING, "footer-row", row, 0, message, "remove it: an import takes it for a contact")
         for index, (texts, fitting) in dates.items():
@@ -357,7 +355,7 @@ def _open_rows(table: Table) -> None:
         if all(one.code != "not-a-table" for one in table.problems):
             table.say(_ERROR, "empty-file", 1, 0, "nothing stands in the file, or in its first sheet")
         return
-    at = _header_row(filled)
+    at = _header_row(filled, table.rules.first_row)
     widths = Counter(len(row) for _, row in filled[-20:])
     table.width = len(looked_at[at - 1]) if at else max(widths, key=lambda width: (widths[width], width))
     if table.width > MOST_COLUMNS:
@@ -392,7 +390,7 @@ def _open_rows(table: Table) -> None:
     _find_columns(table, at or table.first, filled)
 
 
-def _header_row(filled: Sequence[tuple[int, list[str]]]) -> int:
+def _header_row(filled: Sequence[tuple[int, list[str]]], said: int | None) -> int:
     """Return the number of the row that is the header, 0 where there is none."""
     known = {
         number: 0 if any("@" in cell or cell.strip().isdecimal() for cell in row) else len(members_of(row))
@@ -401,10 +399,11 @@ def _header_row(filled: Sequence[tuple[int, list[str]]]) -> int:
     best = max(known, key=lambda number: known[number])
     if known[best]:
         return best
-    # Words that are not known: a header has no address where the rows below it have one.
+    # Words that are not known: without an address where rows below have one, or first_row speaks for it.
     (number, row), *below = filled
     emails = {index for _, cells in below for index, cell in enumerate(cells) if "@" in cell}
     is_header = any(index in emails and "@" not in cell for index, cell in enumerate(row))
+    is_header |= said == number + 1 and "@" not in "".join(row)
     return number if is_header and not re.search(r"\d{3}", "".join(row)) else 0
 
 
@@ -414,12 +413,10 @@ def _judge_first_row(table: Table, at: int) -> None:
     hint = f"write first_row: {first}"
     if said is None:
         table.unknown.append(
-            f"first_row is not declared: as it is on the account; contacts begin in row {first}"
+            f"first_row is not declared: as it is on the account; the first contact is row {first}"
         )
     elif first == said:
-        table.unknown.append(
-            f"first_row {said} fits counted from 1; counted from 0 it would skip the first contact"
-        )
+        table.unknown.append(f"first_row {said} fits counted from 1; from 0 it would skip the first contact")
     elif first == said + 1:
         what = f"; counted from 1 it would import row {said} as a contact" if said else ""
         table.unknown.append(f"first_row {said} fits counted from 0{what}")
@@ -469,9 +466,7 @@ def _mapped(table: Table, known: Mapping[int, str], at: int, mappings: Mapping[i
     for base in (1, 0):
         columns = {number - base: member_named(member).name for number, member in mappings.items()}
         inside = sum(0 <= index < table.width for index in columns)
-        alike = sum(
-            (known.get(i) == member) - (known.get(i, member) != member) for i, member in columns.items()
-        )
+        alike = sum((known.get(i) == one) - (known.get(i, one) != one) for i, one in columns.items())
         fits[base] = (inside, alike), columns
     base = 1 if fits[1][0] >= fits[0][0] else 0
     columns = fits[base][1]
@@ -489,9 +484,7 @@ def _mapped(table: Table, known: Mapping[int, str], at: int, mappings: Mapping[i
             header = f', headed "{visible(table.header[index])}"' if is_word else ""
             message = f"{where} is column {letters}{header}, which looks like {known[index]}"
             severity = _ERROR if "Email" in (member, known[index]) else _WARNING
-            table.say(
-                severity, "column-contradicts-header", at, index, message, "map the column that is meant"
-            )
+            table.say(severity, "column-contradicts-header", at, index, message, "map the right column")
         if first != index:
             message = f"columns {letters_of(first)} and {letters} both fill {member}"
             table.say(_ERROR, "two-columns-one-member", at, index, message, "map one of them alone")

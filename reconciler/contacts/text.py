@@ -9,7 +9,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TextIO
 from zipfile import BadZipFile, ZipFile
 
 from reconciler.config.names import visible
@@ -29,9 +29,8 @@ _ESCAPES = {r"\t": "\t", r"\r": "\r", r"\n": "\n", r"\\": "\\"}
 DENSITY = "rows in a block"  # the fewest lines in that many bytes
 _SIGNS = ('"', "\0", "#", "=", "Ã", "\ufffd", "E+")
 _ENCODINGS = {"cp1252": "Windows-1252", "cp850": "code page 850 of MS-DOS", "mac_roman": "Mac Roman"}
-_LETTERS = frozenset(
-    "àáâäåãæçèéêëìíîïñòóôöõøœùúûüýÿßÀÁÂÄÅÇÈÉÊËÌÍÎÏÑÒÓÔÖØÙÚÛÜ€’‘“”–°º·"
-)  # of names and streets
+# Of names and streets.
+_LETTERS = frozenset("àáâäåãæçèéêëìíîïñòóôöõøœùúûüýÿßÀÁÂÄÅÇÈÉÊËÌÍÎÏÑÒÓÔÖØÙÚÛÜ€’‘“”–°º·")
 _PACKED = {  # a file in a packed one → what it is
     "xl/workbook.xml": "",
     "xl/workbook.bin": "a binary workbook of Excel (.xlsb)",
@@ -79,9 +78,6 @@ def open_text(path: Path, head: bytes, table: Table) -> None:
     if counts["\0"]:
         message = f"the file holds {counts[chr(0)]:,} zero bytes, which no text has"
         table.say(Severity.ERROR, "zero-bytes", 1, 0, message, "export the file again")
-    if 0 < counts[DENSITY] < _FEWEST:
-        table.say(Severity.ERROR, "not-a-table", 1, 0, "the file has lines that are too long for contacts")
-        return
     if len(sample) == _SAMPLE:
         sample = sample[: max(sample.rfind("\n"), sample.rfind("\r")) + 1] or sample
     declared, end = (
@@ -90,7 +86,10 @@ def open_text(path: Path, head: bytes, table: Table) -> None:
     )
     table.delimiter = delimiter = _delimiter(sample, declared, table)
     own_end = _row_delimiter(end, sample, table)
-    table.rows = lambda: _records(path, encoding, delimiter or _OWN, own_end)
+    if own_end or not 0 < counts[DENSITY] < _FEWEST:
+        table.rows = lambda: _records(path, encoding, delimiter or _OWN, own_end)
+    else:
+        table.say(Severity.ERROR, "not-a-table", 1, 0, "the file has lines that are too long for contacts")
     named = f'delimiter "{visible(delimiter)}"' if delimiter else "one column"
     table.dialect = f"{'TSV' if delimiter == chr(9) else 'CSV'}, {table.dialect}, {named}"
 
@@ -150,15 +149,15 @@ def _records(path: Path, encoding: str, delimiter: str, end: str) -> Iterator[li
     """Yield every record of a file; a row delimiter that is no line end is taken literally."""
     with path.open(encoding=encoding, errors="replace", newline="") as file:
         lines: Iterable[str] = _split(file, end) if end else file
-        if len(delimiter) > 1:
-            lines = (line.replace(delimiter, _OWN) for line in lines)
-        yield from csv.reader(lines, delimiter=delimiter if len(delimiter) == 1 else _OWN)
+        is_odd = len(delimiter) > 1 or delimiter in '"\r\n'  # the library takes none of these
+        plain = (line.replace(delimiter, _OWN) for line in lines) if is_odd else lines
+        yield from csv.reader(plain, delimiter=_OWN if is_odd else delimiter)
 
 
-def _split(file: Iterable[str], end: str) -> Iterator[str]:
+def _split(file: TextIO, end: str) -> Iterator[str]:
     rest = ""
-    for line in file:
-        *whole, rest = f"{rest}{line}".split(end)
+    while text := file.read(_BLOCK):
+        *whole, rest = f"{rest}{text}".split(end)
         yield from (one.strip("\r\n") for one in whole)
     if rest.strip():
         yield rest.strip("\r\n")
@@ -176,9 +175,7 @@ def _delimiter(sample: str, declared: str, table: Table) -> str:
         return declared
     if declared:
         message = f'"{visible(best)}" separates the columns, and field_delimiter says "{visible(declared)}"'
-        hint = (
-            f"write field_delimiter: '{visible(best)}', by which the rest is checked, or save the file anew"
-        )
+        hint = f"write field_delimiter: '{visible(best)}', by which the rest is checked, or save it anew"
         table.say(Severity.ERROR, "other-delimiter", 1, 0, message, hint)
     else:
         found = f'; the file has "{visible(best)}"' if best else ""
@@ -207,11 +204,7 @@ def _row_delimiter(declared: str, sample: str, table: Table) -> str:
     elif declared != most and ends[most]:
         message = f"lines end in {visible(most)}, and row_delimiter says {visible(declared)}"
         is_part = declared in most
-        what = (
-            "taken literally, \\r stays at the end of each last value"
-            if is_part
-            else "taken literally, it is one row"
-        )
+        what = f"taken literally, {'a sign stays in each last cell' if is_part else 'it is one row'}"
         severity = Severity.WARNING if is_part else Severity.ERROR
         table.say(
             severity, "other-line-end", 1, 0, message, f"write row_delimiter: '{visible(most)}': {what}"
