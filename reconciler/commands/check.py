@@ -51,7 +51,8 @@ def check(
     path = environment.folder / file
     with reporting("check", selection, reports, console, environment, file) as report:
         workspace = open_workspace(selection, environment)
-        console.problems(workspace.warnings)
+        # An upload in the Tool is what is checked, so the warning that a field is for one says nothing here.
+        console.problems([one for one in workspace.warnings if one.code != "file-imports-only"])
         rules = rules_of(workspace, selection.target, key)
         name, is_tracked = _name_of(path, environment)
         progress = console.progress("Checking rows")

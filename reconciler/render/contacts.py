@@ -205,7 +205,7 @@ def _head(checked: Checked) -> list[str]:
         elif value is not None:
             declared.append(f"{field} {shown(value)}")
     lines = [
-        f"{harmless(checked.file)}: {harmless(checked.dialect)}",
+        ": ".join(harmless(one) for one in (checked.file, checked.dialect) if one),
         f"Checked against {rules.key} on target {rules.target}, as the files declare it, without its account",
         f"Declared: {'; '.join(declared) or 'nothing about files'}",
     ]
