@@ -9,7 +9,7 @@ from typing import Any
 import click
 
 from reconciler.cli import EPILOG, cli
-from reconciler.cli.completion import complete_resource, complete_topic
+from reconciler.cli.completion import complete_key, complete_resource, complete_topic
 from reconciler.cli.options import (
     all_targets_option,
     allow_refused_option,
@@ -170,7 +170,7 @@ def show(key: str, **options: Any) -> Command:
 
 
 @click.command(epilog=EPILOG)
-@click.argument("key", shell_complete=complete_resource)
+@click.argument("key", shell_complete=complete_key)
 @option(
     "--at",
     default="now",

@@ -86,7 +86,11 @@ def _named(key: str, chosen: Chosen) -> Declared | Seed:
     """Return what a key names on the target. Errors: `UsageError` where that is not one thing in use."""
     target, workspace = chosen.target.name, chosen.workspace
     every: list[Declared | Seed] = [*workspace.declared[target], *workspace.seeds[target]]
-    check_globs(Selection(only=(key,)), [one.key for one in every], f"target {target}")
+    homes = [
+        name for name in workspace.targets if any(matches(one.key, key) for one in workspace.declared[name])
+    ]
+    more = f". It lives on {', '.join(homes)}: add --target" if homes else ""
+    check_globs(Selection(only=(key,)), [one.key for one in every], f"target {target}", more)
     found = [one for one in every if matches(one.key, key)]
     if len(found) > 1:
         raise UsageError(f"{key} names more than one: {', '.join(one.key for one in found)}; name one")

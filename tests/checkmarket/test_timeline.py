@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import xml.etree.ElementTree as ET
 from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
 
@@ -12,7 +11,6 @@ from hypothesis import strategies as st
 
 from reconciler.checkmarket.effects import Timeline, timeline
 from reconciler.engine.kind import Certainty, Json, Values
-from reconciler.render.forecast import timeline_svg
 
 AMSTERDAM, NEW_YORK = "Europe/Amsterdam", "America/New_York"
 KOLKATA, CHATHAM = "Asia/Kolkata", "Pacific/Chatham"
@@ -121,51 +119,6 @@ def test_nobody_is_invited_without_a_survey_and_an_invitation_may_lapse_before_i
     )
     early = settings(invitation_delay_in_days=20, expiration_after_days=14, expiration_time="22:00")
     assert timeline(early, at).lapses_first
-
-
-@pytest.mark.parametrize(
-    ("before", "after", "words"),
-    [
-        (
-            {"delay": 5, "time": "09:00", "days": 14, "end": "22:00"},
-            {},
-            "before: mail leaves Sun 6 Dec 2026 10:00",
-        ),
-        (
-            None,
-            {"delay": 2},
-            "after: mail leaves Thu 3 Dec 2026 13:00 (it may be from Tue 1 Dec 2026 13:00 to",
-        ),
-        (
-            {},
-            {"delay": 20, "time": "09:00", "days": 2**31 - 1},
-            "before: mail leaves at once, and no days are",
-        ),
-    ],
-)
-def test_a_timeline_is_drawn_in_one_element_that_says_it_in_words_and_needs_nothing(
-    before: dict[str, Json] | None, after: dict[str, Json], words: str
-) -> None:
-    at = "2026-12-01T12:00"
-    former = None if before is None else of(at, AMSTERDAM, **before)
-    svg = ET.fromstring(timeline_svg(former, of(at, AMSTERDAM, **after)))  # noqa: S314  # our own
-    title, description = svg[0], svg[1]
-    assert title.text == "Contacts imported Tue 1 Dec 2026 13:00 Europe/Amsterdam"
-    assert words in (description.text or "")
-    every = [*svg.iter()]
-    assert {one.tag.rpartition("}")[2] for one in every} <= {
-        "svg",
-        "title",
-        "desc",
-        "text",
-        "path",
-        "rect",
-        "circle",
-    }
-    assert not {name for one in every for name in one.attrib} & {"style", "id", "href", "onload"}
-    lines = [one for one in every if one.text in ("before", "after")]
-    assert len(lines) == (1 if before is None else 2)
-    assert all(0 <= float(one.get("x", "0")) <= 640 for one in every)
 
 
 zones = st.sampled_from([AMSTERDAM, NEW_YORK, KOLKATA, CHATHAM, "UTC"]).map(ZoneInfo)

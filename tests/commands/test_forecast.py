@@ -16,7 +16,7 @@ from reconciler.commands.forecast import forecast
 from reconciler.errors import Exit, UsageError
 from reconciler.render.values import PLAIN
 from tests.commands.world import EVERYTHING, Members
-from tests.seeds.world import JANE, JOHN, SeedWorld
+from tests.seeds.world import JANE, JOHN, SETTINGS, SeedWorld
 
 SURVEY = {"survey": "Customer satisfaction 2026"}
 USUAL = SURVEY | {
@@ -65,7 +65,7 @@ def run(world: SeedWorld, key: str = "news", at: str = "now", **asked: Any) -> A
             "09:00 UTC is 10:00 in Europe/Amsterdam then, and 11:00 at the import [inferred]",
         ),
         # At once, for nothing is set, and for a time that is past.
-        (SURVEY, "now", "mail leaves at once, lapses: no end is set", "mail leaves at once: neither"),
+        (SURVEY, "now", "mail leaves at once, lapses at no set time", "mail leaves at once: neither"),
         (
             SURVEY | {"invitation_time": "09:00"},
             "tomorrow 12:00",
@@ -171,6 +171,7 @@ def test_a_calendar_has_both_moments_in_utc_and_the_same_events_whenever_it_is_w
     ]
     assert str(events[0]["SUMMARY"]) == "import_configs.news on sandbox: mail leaves"
     assert "Zoë, 100% \\ “tevreden”; ééé" in str(events[0]["DESCRIPTION"])
+    assert "lapses: Sat 7 Nov 2026 23:00 Europe/Amsterdam (22:00 UTC)\n" in str(events[0]["DESCRIPTION"])
     assert all(not event.errors and event["DTSTAMP"] for event in [*events])
     world.clock.sleep(3600)
     run(world, at="2026-10-24 12:00", ics=Path("mail.ics"))
@@ -184,6 +185,7 @@ def test_a_calendar_has_both_moments_in_utc_and_the_same_events_whenever_it_is_w
     [
         ("nws", {}, "nothing declared on target sandbox is called nws; write news"),
         ("*", {}, "names more than one"),
+        ("elsewhere", {}, "It lives on other: add --target"),
         ("news", {"at": "tomorow"}, '--at: write a day, like "2026-12-01"'),
         ("news", {"at": "2026-13-01"}, "--at: write a day"),
         ("news", {"ics": Path("nowhere/mail.ics")}, "there is no folder"),
@@ -194,6 +196,9 @@ def test_a_calendar_has_both_moments_in_utc_and_the_same_events_whenever_it_is_w
 )
 def test_what_cannot_be_told_is_refused(key: str, asked: dict[str, Any], why: str, world: SeedWorld) -> None:
     declared(world, OFF)
+    world.write("other.yaml", "import_configs: {elsewhere: {name: Elsewhere, targets: [other]}}")
+    other = '  other: {checkmarket: {url: "sandbox:"}}\n'
+    world.write("reconciler.yaml", SETTINGS + other)
     world.write("gone.yaml", "import_configs: {gone: {name: Gone, absent: true}}")
     world.declare(JOHN)
     with pytest.raises(UsageError, match=re.escape(why)):

@@ -13,6 +13,7 @@ from fnmatch import fnmatchcase
 from importlib import import_module
 from types import SimpleNamespace
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from msgspec.structs import replace
 
@@ -102,6 +103,11 @@ MISTAKES: Mapping[str, Mistake] = {
             )
         ),
         f"{CLASSIFY}::test_the_visibility_flag_is_always_in_the_body",
+    ),
+    "takes times of invitations for local ones": Mistake(
+        "checkmarket.effects:_moment",
+        lambda right: lambda day, days, clock, _=None: right(day, days, clock, ZoneInfo("Europe/Amsterdam")),
+        "tests/checkmarket/test_timeline.py::test_mail_leaves_at_its_utc_hour",
     ),
     "does not carry members that it does not know": Mistake(
         "engine.body:unknown_members",
