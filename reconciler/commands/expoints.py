@@ -22,13 +22,14 @@ from reconciler.engine.plan import Review
 from reconciler.errors import ApiError, UsageError, describe, exit_of
 from reconciler.expoints.planning import SeedsPlan, plan_seeds, times_of
 from reconciler.expoints.recipients import SeedPlan, SendResult
-from reconciler.expoints.seed import Seed
+from reconciler.expoints.seed import Moment, Seed, mailed_from, resolve
 from reconciler.expoints.sending import Sender
 from reconciler.expoints.settling import SeedScope
 from reconciler.http.api import Bounds
 from reconciler.http.messages import Secret
 from reconciler.journal.journal import Journal, ReadOnlyJournal
 from reconciler.problems import Severity
+from reconciler.render.values import counted
 
 if TYPE_CHECKING:
     from reconciler.commands.runs import OpenRun
@@ -117,10 +118,22 @@ class ExpointsSession(Struct, frozen=True, dict=True):
             return SeedsPlan(trouble=error, account=self.account)
         seeds, first = [], next((seed for seed in plan.seeds if seed.to_send), None)
         for seed in plan.seeds:
-            notes = list[str]()
+            notes, mail = list[str](), ""
             if seed.to_send:
                 due = replace(seed.seed, customers=tuple(one.customer for one in seed.to_send))
                 warnings = check_days(due, scope.zone, scope.now)
+                clock, members = due.batch.get("SendTime"), [one.members for one in due.customers]
+                mails = [mailed_from(own.get("SendDate"), clock, scope.now, scope.zone) for own in members]
+                ends = [own.get("EndDate") or due.batch.get("EndDate") for own in members]
+                known = [resolve(end, scope.now, scope.zone)[0] for end in ends if isinstance(end, Moment)]
+                until = f"until {min(known):%Y-%m-%d %H:%M}" if known else "as long as Expoints lets them"
+                start = f"{min(mails).astimezone(scope.zone):%Y-%m-%d %H:%M}"
+                approved = due.batch.get("ApproveAutomatically") is True
+                wait = "" if approved else ", once a person at Expoints approves the batch"
+                mail = (
+                    f"mails {counted(len(mails), 'customer')} from {start} on{wait}; they can answer {until}"
+                )
+                mail += f" ({scope.zone.key})"
                 notes += times_of(seed.seed, scope.now, scope.zone)
                 notes += (f"{one.message} ({place_of(due, one)})" for one in warnings)
             is_real_first = seed is first and self.settings.url != SANDBOX and not records.past(self.account)
@@ -132,7 +145,7 @@ class ExpointsSession(Struct, frozen=True, dict=True):
                     "journal: that all of you share"
                 )
             digest = seed.seed.digest_on(self.session.target.name, self.account, scope.zone.key)
-            seeds.append(replace(seed, notes=tuple(notes), digest=digest))
+            seeds.append(replace(seed, notes=tuple(notes), digest=digest, mail=mail))
         return replace(plan, seeds=tuple(seeds), account=self.account)
 
     def sender(self, ledger: Journal, plan: SeedsPlan, run: int | None = None) -> Sender:

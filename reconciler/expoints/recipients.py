@@ -83,6 +83,7 @@ class SeedPlan(Struct, frozen=True):
     blocks: tuple[Block, ...] = ()
     notes: tuple[str, ...] = ()
     digest: str = ""  # what binds a review to it: `Seed.digest_on` its target and tenant
+    mail: str = ""  # whom it mails, from when on, and until when they can answer; empty for nobody
 
     def count(self, state: RecipientState) -> int:
         """Return how many recipients are in a state."""

@@ -215,7 +215,7 @@ def seeds_documents(plan: SeedsPlan, since: Since | None = None) -> list[Documen
             "file": seed.seed.place.file,
             "line": seed.seed.place.line,
             "reasons": [{"code": block.code, "message": block.message} for block in seed.blocks],
-            "notes": list(seed_notes(seed)),
+            "notes": [*([seed.mail] if seed.mail and seed.to_send else []), *seed_notes(seed)],
         }
         for seed in plan.seeds
     ]

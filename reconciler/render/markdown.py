@@ -401,7 +401,8 @@ def _blocked(planned: TargetReport, blocked: Blocked) -> Fold:
 def _seed(planned: TargetReport, seed: SeedPlan) -> str:
     remark = " (pending before)" if seed.to_send and not planned.is_caused(seed) else ""
     symbol, what = seed_title(seed)
-    lines = [f"- {sign + ' ' if sign else ''}{_sentence(text)}" for sign, text in seed_lines(seed)]
+    said = [(sign, f"{sign + ' ' if sign else ''}{_sentence(text)}") for sign, text in seed_lines(seed)]
+    lines = [f"- {text}" for sign, text in said if sign != "⇒"]
     body = ["\n".join(lines)] if lines else []
     customers = [
         f"{harmless(masked(one.customer.email))}  {one.state.value}  {harmless(str(one.customer.place))}"
@@ -411,7 +412,8 @@ def _seed(planned: TargetReport, seed: SeedPlan) -> str:
         left = len(seed.customers) - len(customers)
         body.append(fenced([*customers, *([f"and {left} more"] if left else [])]))
     title = f"{symbol} {element(seed.seed.key)} {element(what)}{remark}"
-    return _fold(title, body, title, is_open=bool(seed.kept_back))[0]
+    below = [text for sign, text in said if sign == "⇒"]
+    return _fold(title, body, title, is_open=bool(seed.kept_back), below=below)[0]
 
 
 def _problems(problems: Sequence[Problem]) -> Iterator[Group]:

@@ -446,11 +446,11 @@ def seeds_text(plan: SeedsPlan, *, paint: Paint = PLAIN, by_hand: str = "") -> s
     """Return every seed with its counts, and every reason against it; `by_hand` as in `seed_title`."""
     if plan.trouble is not None:
         return f"{paint.blocked('!')} Seeds: nothing can be sent: {harmless(str(plan.trouble))}"
-    signs = {"!": f"{paint.blocked('!')} ", "~": f"{paint.update('~')} ", "": ""}
+    signs = {"!": paint.blocked("!"), "~": paint.update("~"), "⇒": paint.strong("⇒"), "": ""}
     blocks = []
     for seed in plan.seeds:
         symbol, what = seed_title(seed, paint, by_hand)
-        lines = [f"    {signs[sign]}{harmless(text)}" for sign, text in seed_lines(seed)]
+        lines = [f"    {f'{signs[sign]} '.lstrip()}{harmless(text)}" for sign, text in seed_lines(seed)]
         blocks.append("\n".join([f"{symbol} {paint.strong(seed.seed.key)}  {what}", *lines]))
     return "\n\n".join(blocks)
 
@@ -477,9 +477,11 @@ def seed_title(plan: SeedPlan, paint: Paint = PLAIN, by_hand: str = "") -> tuple
 
 
 def seed_lines(plan: SeedPlan) -> Iterator[tuple[str, str]]:
-    """Yield what there is to say of a seed: `!` against sending, `~` changed since, or a note."""
+    """Yield what there is to say of a seed: `!` against sending, `⇒` whom it mails, `~` changed, a note."""
     for block in plan.blocks:
         yield "!", f"{block.message} [{block.code}]"
+    if plan.mail and plan.to_send:
+        yield "⇒", plan.mail
     for path, (number, _) in plan.changes.items():
         customers = counted(number, "customer")
         if path:

@@ -60,7 +60,7 @@ def seeds(text: str = "smoke", customers: int = 2) -> SeedsPlan:
     )
     seed = Seed(f"customer_seeds.{text}", Place(f"{text}.yaml", 1, 1), people, {}, round=text)
     recipients = tuple(Recipient(one, "name", "box", "digest", {}, note=text) for one in people)
-    return SeedsPlan((SeedPlan(seed, recipients, (), (text,), "0" * 64),), account=text)
+    return SeedsPlan((SeedPlan(seed, recipients, (), (text,), "0" * 64, text),), account=text)
 
 
 def planned(text: str = "Robot", *, changes: int = 2, blocked: int = 1, split: bool = True) -> TargetReport:

@@ -112,6 +112,7 @@ def test_a_reset_is_named_with_what_it_takes_away() -> None:
 
 def test_what_comes_to_people_sooner_stands_outside_of_the_fold_and_the_rest_in_it() -> None:
     page = markdown([planned(changes=2, split=False)])
+    assert "</details>\n\n- ⇒ Robot\n" in page  # of the seed
     effects = "mails earlier (2), Robot (2); blocked: mails earlier (1), Robot (1)."
     assert f"\n\n**People:** {effects}\n\n" in page
     sooner, rest = "- ⇒ sooner: Robot `[mails_earlier]`", "- ⇒ rest: Robot `[Robot, inferred]`"

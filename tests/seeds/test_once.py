@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from functools import partial
+from typing import Any
 
 import pytest
 
@@ -29,6 +30,36 @@ def test_a_plan_sends_nothing_and_leaves_no_journal(world: SeedWorld) -> None:
     assert "1 seed to send (2 customers)." in shown
     assert world.posts == []
     assert not world.journal.exists()
+
+
+@pytest.mark.parametrize(
+    ("fields", "told"),
+    [
+        ({}, "mails 2 customers from 2026-09-21 16:13 on; they can answer as long as Expoints lets them"),
+        (
+            {"send_time": "11:30", "end_date": "+2d", "approve_automatically": False},
+            (
+                "mails 2 customers from 2026-09-21 16:13 on, once a person at Expoints approves the batch; "
+                "they can answer until 2026-09-23 00:00"
+            ),
+        ),
+        (
+            {
+                "customers": [{"email": JOHN, "send_date": "tomorrow", "end_date": "+5d"}, {"email": JANE}],
+                "send_time": "18:00",
+                "end_date": "+9d",
+            },
+            "mails 2 customers from 2026-09-21 18:00 on; they can answer until 2026-09-26 00:00",
+        ),
+    ],
+)
+def test_a_plan_says_from_when_on_and_until_when_people_are_asked(
+    world: SeedWorld, fields: dict[str, Any], told: str
+) -> None:
+    world.declare(*([] if "customers" in fields else [JOHN, JANE]), **fields)
+    assert f"\n    ⇒ {told} (Europe/Amsterdam)\n" in world.plan()[1]
+    world.declare(JOHN, JANE, send="by_hand")
+    assert "⇒" not in world.plan()[1]
 
 
 JOE = {"email": JOHN, "data": {**DATA, "First_name_customer": "Joe"}}
