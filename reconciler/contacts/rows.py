@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import date
 from functools import cache, lru_cache
 from itertools import chain
+from mmap import mmap
 from operator import itemgetter
 from unicodedata import category
 
@@ -30,7 +31,6 @@ MOST_ADDRESSES = 6_000_000  # among which duplicates are found
 _MOST_SHAPES, _MOST_SAMPLED, _LONGEST_SHAPE = 3, 10_000, 32
 _WHAT = "a check of contacts"
 _CONTROL = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\u200b\u2060\ufeff]")
-_CONTROL_BYTES = bytes([*range(32), 127])
 # Members with a list of codes, in capitals as the case may not matter (UNK), and the result of any other.
 _LISTED = {
     "language": (frozenset(LANGUAGES.upper().split()), "R0306"),
@@ -190,20 +190,13 @@ def shape_of(text: str) -> str:
     return shape if len(shape) <= _LONGEST_SHAPE and len(text) <= 200 else f"{shape[: _LONGEST_SHAPE - 1]}…"
 
 
-def _has_control(text: str) -> bool:
-    """Tell whether a control character is in a text; the pattern takes long for ASCII of megabytes."""
-    if not text.isascii():
-        return _CONTROL.search(text) is not None
-    return len(text.encode().translate(None, _CONTROL_BYTES)) < len(text)
-
-
 def _form(member: Member, cells: Sequence[str], values: Sequence[str]) -> Iterator[tuple[int, str]]:
     """Yield the numbers of cells whose form alone is wrong, whatever they mean, with the code of each."""
     most = max(map(len, values))
     # What is not in the list of a member is told by its own code, however long.
     longest = most if member.what in _LISTED else member.longest or most
     is_text = member.what == "text"  # a control character in anything else is told by its code
-    if most <= longest and values == cells and not (is_text and _has_control("".join(cells))):
+    if most <= longest and values == cells and (not is_text or "".join(cells).isprintable()):
         return
     for number, (cell, value) in enumerate(zip(cells, values, strict=True)):
         if len(value) > longest:
@@ -232,7 +225,7 @@ def _repeats() -> Callable[[Iterable[str]], Iterator[int]]:
     million addresses two have the same in one of 30 million files.
     """
     places, kept = 1 << 23, 0
-    table = memoryview(bytearray(8 * places)).cast("q")
+    table = memoryview(mmap(-1, 8 * places)).cast("q")  # its pages are taken as they are written
 
     def repeated(addresses: Iterable[str]) -> Iterator[int]:
         nonlocal kept
@@ -316,8 +309,9 @@ def _absent(
 ) -> Iterator[RowResult]:
     """Yield what comes of members that no column fills, which is the same for every row."""
     judges = {"Email": _address_judge(rules), "LangCode": _listed_judge("language", rules)}
-    for name in judges.keys() - {member.name for member in members} if rows else ():
-        if code := judges[name](""):
+    filled = {member.name for member in members}
+    for name, code_of in judges.items():
+        if rows and name not in filled and (code := code_of("")):
             yield RowResult(code, 0, name, rows, numbers, ())
 
 
