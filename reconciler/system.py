@@ -23,8 +23,8 @@ from reconciler.errors import Refused
 
 GONE = ""  # what `started` returns for a process that is not there, or has ended and was not buried yet
 UTC = "UTC"  # how a start begins that `ps` told: in one time zone and one language, whatever a shell has set
-_SIGNS = ("->", "R", "v", "x", "...", "-", "*", ".", "-", "!=", '"', '"', "'")
-PLAIN_SIGNS = dict(zip("→↺✓✗…─•·–≠“”’", _SIGNS, strict=True))
+_SIGNS = ("->", "=>", "R", "v", "x", "...", "-", "*", ".", "-", "!=", '"', '"', "'")
+PLAIN_SIGNS = dict(zip("→⇒↺✓✗…─•·–≠“”’", _SIGNS, strict=True))
 BESIDE = ("-journal", "-wal", "-shm")  # what SQLite adds to a database's name for the files beside it
 
 

@@ -65,6 +65,9 @@ def timeless(text: str) -> str:
     text = re.sub(r"\breconciler \d+\.\d+\.\d+\w*", "reconciler VERSION", text)
     text = re.sub(r"127\.0\.0\.1:\d+", "127.0.0.1:PORT", text)
     text = re.sub(r"\d+ s ago", "N s ago", text)
+    text = re.sub(r"\b(today|\w{3} \d\d? \w{3}( \d{4})?) \d\d:\d\d\b", "DATE", text)
+    # Near midnight it is open from which day days count.
+    text = text.replace(", inferred]", "]")
     return re.sub(r"\(\d\d:\d\d UTC\)", "(TIME UTC)", text)
 
 

@@ -25,7 +25,7 @@ from reconciler.config.names import instead
 from reconciler.engine.kind import Body, Json, Mapper, map_serially
 from reconciler.errors import ApiError, BadAnswer, Declined, Forbidden, NoAnswer, NotFound, Unauthorised
 from reconciler.http.api import CHECKMARKET_HOSTS, Api, Connection
-from reconciler.http.messages import HEAVIEST, Answer, Budget, QueryValue, Secret, plain_complaint
+from reconciler.http.messages import HEAVIEST, Answer, Budget, QueryValue, Secret, moment, plain_complaint
 
 TOP = 100  # how many rows are asked for at once
 
@@ -304,7 +304,7 @@ class ImportConfigs(Struct, eq=False):
         """
         answer = self._api.request("GET", _CONFIGS, params={"top": 1, "skip": 0})
         answered(answer)
-        return answer.sent_at
+        return moment(answer.headers.get("date", ""))
 
     def list(self, mapper: Mapper = map_serially) -> Sequence[Body]:
         """Return every configuration that the API lists, in its order, its pages read with `mapper`.

@@ -1,4 +1,4 @@
-"""What an import configuration does to people: when contacts are invited, and when their invitation lapses.
+"""What an import configuration does to people: when it invites them, and what a change of it means to them.
 
 Source, where nothing else is said: the vendor's model page ImportSurveyLink. Times of day are UTC. Whether
 days count from the date of the import in UTC or in the account's time zone is not documented, nor what a
@@ -7,13 +7,13 @@ delay does without a time. So each moment has the earliest and the latest one th
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from datetime import UTC, date, datetime, time, timedelta, timezone, tzinfo
 
 from msgspec import Struct
 
-from reconciler.engine.kind import Certainty, Json, Values
+from reconciler.engine.kind import Certainty, Effect, EffectRule, Json, Values
 
 SURVEY = "survey_settings.survey_id"
 DELAY = "survey_settings.invitation_delay_in_days"
@@ -65,7 +65,8 @@ def timeline(values: Values, at: datetime) -> Timeline:
     if not values.get(SURVEY):
         note = "no survey is set: contacts are imported, and nobody is invited"
         notes = [(Certainty.INFERRED, note)]
-        return Timeline(_fixed(at, zone), str(zone), invited_certainty=Certainty.INFERRED, notes=notes)
+        here = at.astimezone(timezone(at.astimezone(zone).utcoffset() or timedelta()))
+        return Timeline(here, str(zone), invited_certainty=Certainty.INFERRED, notes=notes)
     days, unknown = (at.date(), day), list[str]()  # from the first of them days are expected to count
 
     delay, clock = _days(values.get(DELAY)), _clock(values.get(INVITATION_TIME))
@@ -99,13 +100,16 @@ def timeline(values: Values, at: datetime) -> Timeline:
     is_open = (min(invited) != max(invited), len({*may_lapse}) != 1 or not lapses)
     sure = [Certainty.INFERRED if one else Certainty.DOCUMENTED for one in is_open]
     ends = [sorted(may_lapse)[:1], lapses[:1], sorted(lapses)[-1:]]
-    earliest, lapse, latest = [_fixed(one[0], zone) if one else None for one in ends]
+    told = [at, invited[0], min(invited), max(invited), *(one for some in ends for one in some)]
+    local = [one.astimezone(zone) for one in told]
+    fixed = [one.astimezone(timezone(one.utcoffset() or timedelta())) for one in local]
+    earliest, lapse, latest = [fixed.pop(4) if one else None for one in ends]
     return Timeline(
-        at=_fixed(at, zone),
+        at=fixed[0],
         zone=str(zone),
-        invited=_fixed(invited[0], zone),
-        invited_earliest=_fixed(min(invited), zone),
-        invited_latest=_fixed(max(invited), zone),
+        invited=fixed[1],
+        invited_earliest=fixed[2],
+        invited_latest=fixed[3],
         invited_certainty=sure[0],
         lapses=lapse,
         lapses_earliest=earliest,
@@ -118,11 +122,6 @@ def timeline(values: Values, at: datetime) -> Timeline:
 def moment_told(at: datetime) -> str:
     """Return a moment for people, in its own time zone: `Thu 3 Dec 2026 11:00`."""
     return f"{at:%a} {at.day} {at:%b} {at.year} {at:%H:%M}"
-
-
-def _fixed(at: datetime, zone: tzinfo) -> datetime:
-    at = at.astimezone(zone)
-    return at.astimezone(timezone(at.utcoffset() or timedelta()))
 
 
 def _moment(day: date, days: int, clock: time, zone: tzinfo = UTC) -> datetime:
@@ -140,3 +139,364 @@ def _clock(value: Json) -> time | None:
     with suppress(ValueError):
         return time.fromisoformat(value) if isinstance(value, str) and ":" in value else None
     return None
+
+
+_SETTINGS = "survey_settings."
+_SWITCH = "survey_settings.consider_cooldown_period"
+_COOLDOWNS = {
+    f"survey_settings.{whose}_cooldown_after_{what}": f"{words} {whom} survey"
+    for whose, whom in (("survey", "this"), ("account", "any"))
+    for what, words in (("invitation", "an invitation to"), ("response", "a response to"))
+}
+_UPDATE_TYPE = "update_type_id"
+_UPDATES: Mapping[Json, str] = {1: "updated within the survey", 2: "always created anew"}
+_EMPTY = {
+    "date_format": "the account's own form",
+    "contact_list_id": "no list",
+    "contact_group_id": "no group",
+    "default_language_code": "no set language",
+    _UPDATE_TYPE: "in no documented way",
+}
+_FILE = ("field_delimiter", "row_delimiter", "first_row", "column_mappings")
+_SET, _EMPTIED = frozenset({"set"}), frozenset({"emptied"})
+_CHANGED = frozenset({"set", "emptied", "raised", "lowered", "changed"})
+_MORE = frozenset({"set", "raised"})
+_LESS = frozenset({"emptied", "lowered"})
+
+RULES: Mapping[str, EffectRule] = {
+    # Of a whole configuration, and of its times: `effects` says these.
+    "invites": EffectRule(
+        "A new configuration invites the contacts that are imported with it.",
+        "more",
+        paths=(SURVEY, DELAY, INVITATION_TIME),
+    ),
+    "imports_only": EffectRule(
+        "A new configuration imports contacts, and invites nobody.", "more", paths=(SURVEY,)
+    ),
+    "ends_imports": EffectRule("Nothing can be imported with the configuration any more.", "fewer"),
+    "mails_at_once": EffectRule(
+        "A delay or time of the invitation becomes empty or 0: mail goes with the import itself.",
+        "sooner",
+        paths=(DELAY, INVITATION_TIME),
+        refused=True,
+    ),
+    "mails_earlier": EffectRule(
+        "People are invited sooner after an import than before.", "sooner", paths=(DELAY, INVITATION_TIME)
+    ),
+    "mails_later": EffectRule(
+        "People are invited later after an import than before.", "later", paths=(DELAY, INVITATION_TIME)
+    ),
+    "lapses_earlier": EffectRule(
+        "The invitation lapses sooner: people have less time to answer.",
+        "sooner",
+        paths=(EXPIRATION, EXPIRATION_TIME),
+    ),
+    "lapses_later": EffectRule(
+        "The invitation lapses later, or never: people have more time.",
+        "later",
+        paths=(EXPIRATION, EXPIRATION_TIME),
+    ),
+    "joins_survey": EffectRule(
+        "Imported contacts are added to a survey, and were not.", "more", paths=(SURVEY,)
+    ),
+    "leaves_survey": EffectRule(
+        "Imported contacts are no longer added to a survey.", "fewer", paths=(SURVEY,)
+    ),
+    # Of single fields: the texts are filled in.
+    "switches_survey": EffectRule(
+        "Imported contacts are invited to another survey.",
+        "other",
+        "contacts go to another survey: those imported from now on are invited to {after}, not to {before}",
+        (SURVEY,),
+        frozenset({"raised", "lowered", "changed"}),
+        refused=True,
+    ),
+    "cooldown_off": EffectRule(
+        "The rules of cooldown count no longer: an address may be mailed however recently it was.",
+        "more",
+        "nobody is spared for a recent invitation or response: the rules of cooldown no longer count",
+        (_SWITCH,),
+        _EMPTIED,
+    ),
+    "cooldown_on": EffectRule(
+        "The rules of cooldown count: an address that was mailed recently is skipped.",
+        "fewer",
+        "who was invited or responded recently is skipped: the rules of cooldown count now",
+        (_SWITCH,),
+        _SET,
+    ),
+    "weakens_cooldown": EffectRule(
+        "An address may be mailed sooner after it was invited, or has responded.",
+        "more",
+        "people may be mailed again sooner: {after} instead of {before} after {what}",
+        tuple(_COOLDOWNS),
+        _LESS,
+    ),
+    "strengthens_cooldown": EffectRule(
+        "An address is skipped for longer after it was invited, or has responded.",
+        "fewer",
+        "people are mailed again later: {after} instead of {before} after {what}",
+        tuple(_COOLDOWNS),
+        _MORE,
+    ),
+    "overwrites_account": EffectRule(
+        "An import updates contacts of the whole account that have the same address.",
+        "more",
+        "an import overwrites contacts of the whole account: every one with the same address",
+        ("email_must_be_unique_within_account",),
+        _SET,
+        refused=True,
+    ),
+    "spares_account": EffectRule(
+        "An import no longer updates contacts of the whole account.",
+        "fewer",
+        "an import no longer overwrites contacts elsewhere in the account that have the same address",
+        ("email_must_be_unique_within_account",),
+        _EMPTIED,
+    ),
+    "overwrites_group": EffectRule(
+        "An import updates contacts of the group with the same address; groups are obsolete.",
+        "more",
+        "an import may overwrite contacts of the group with the same address: groups are obsolete",
+        ("email_must_be_unique_within_group",),
+        _SET,
+        certainty=Certainty.UNKNOWN,
+    ),
+    "spares_group": EffectRule(
+        "An import no longer updates contacts of the group; groups are obsolete.",
+        "fewer",
+        "an import no longer overwrites contacts of the group with the same address: groups are obsolete",
+        ("email_must_be_unique_within_group",),
+        _EMPTIED,
+        certainty=Certainty.UNKNOWN,
+    ),
+    "lets_duplicates_in": EffectRule(
+        "An address that stands in a file twice is taken twice.",
+        "more",
+        "people may be mailed twice: an address that stands twice in a file is taken twice",
+        ("email_must_be_unique_within_file",),
+        _EMPTIED,
+        certainty=Certainty.INFERRED,
+    ),
+    "keeps_duplicates_out": EffectRule(
+        "An address that stands in a file twice is taken once.",
+        "fewer",
+        "an address that stands twice in a file is taken once: the other row gets R0315",
+        ("email_must_be_unique_within_file",),
+        _SET,
+        certainty=Certainty.INFERRED,
+    ),
+    "updates_otherwise": EffectRule(
+        "Contacts that exist already are treated in another way.",
+        "other",
+        "existing contacts are treated otherwise: {after}, not {before}",
+        (_UPDATE_TYPE,),
+        _CHANGED,
+    ),
+    "requires_address": EffectRule(
+        "Contacts without an e-mail address are refused.",
+        "fewer",
+        "contacts without an e-mail address are refused (R0307)",
+        ("email_is_required",),
+        _SET,
+    ),
+    "allows_no_address": EffectRule(
+        "Contacts without an e-mail address are taken.",
+        "more",
+        "contacts without an e-mail address are taken too",
+        ("email_is_required",),
+        _EMPTIED,
+    ),
+    "hides": EffectRule(
+        "The configuration vanishes from the API and the Tool, for good.",
+        "fewer",
+        "it vanishes from the API and the Tool, for good: nothing can be imported with it",
+        ("is_reusable",),
+        _EMPTIED,
+        refused=True,
+    ),
+    "shows": EffectRule(
+        "The configuration can be seen and used in the API and the Tool.",
+        "more",
+        "it can be seen and used in the API and the Tool",
+        ("is_reusable",),
+        _SET,
+    ),
+    "notification_off": EffectRule(
+        "Nobody is told by mail any more when an import has ended.",
+        "fewer",
+        "no notification is mailed after an import any more",
+        ("send_notification_mail",),
+        _EMPTIED,
+    ),
+    "notification_on": EffectRule(
+        "A notification is mailed after every import.",
+        "more",
+        "a notification is mailed after every import",
+        ("send_notification_mail",),
+        _SET,
+    ),
+    "other_language": EffectRule(
+        "Contacts whose row names no language get another one.",
+        "other",
+        "contacts without a language of their own are mailed in {after}, not {before}",
+        ("default_language_code",),
+        _CHANGED,
+    ),
+    "other_list": EffectRule(
+        "Imported contacts are linked to another list or group, or to none.",
+        "other",
+        "imported contacts are linked to {after}, not to {before}",
+        ("contact_list_id", "contact_group_id"),
+        _CHANGED,
+    ),
+    "reads_dates_otherwise": EffectRule(
+        "Dates in files and requests are read in another form.",
+        "other",
+        "dates are read as {after}, not {before}: others are refused or misread",
+        ("date_format",),
+        _CHANGED,
+        certainty=Certainty.INFERRED,
+    ),
+    "reads_files_otherwise": EffectRule(
+        "Files that are uploaded in the Tool are read in another way.",
+        "other",
+        "files uploaded in the Tool are read otherwise: {what}",
+        _FILE,
+        _CHANGED,
+        is_joint=True,
+    ),
+}
+"""By its name, what a change can do to people. Names are kept: files and commands name them."""
+
+
+def effects(before: Values | None, after: Values | None, at: datetime | None) -> list[Effect]:
+    """Return what a change does to people, as `Kind.effects` says: what its times do first."""
+    old, new = before or {}, after or {}
+    line = timeline(new, at) if at and after is not None else None
+    if after is None:
+        text = (
+            "nothing can be imported with it any more (what becomes of imports under way is not documented)"
+        )
+        return [_effect("ends_imports", text, [path for path, value in old.items() if value])]
+    if before is None:
+        if not new.get(SURVEY):
+            return [_effect("imports_only", "contacts are imported, and nobody is invited", [SURVEY])]
+        text = f"contacts are invited to survey {new[SURVEY]}"
+        return [_effect("invites", text, [SURVEY, DELAY, INVITATION_TIME], line)]
+    turned = {
+        path: "set"
+        if not one
+        else "emptied"
+        if not other
+        else "changed"
+        if not (isinstance(one, int) and isinstance(other, int))
+        else "raised"
+        if one < other
+        else "lowered"
+        for path in {*old, *new}
+        for one, other in [(old.get(path), new.get(path))]
+        if one != other and (one or other)
+    }
+    was = timeline(old, at) if at else None
+    found: list[Effect] = []
+    if turned.get(SURVEY) in ("set", "emptied"):
+        name, text = "joins_survey", f"contacts are invited to survey {new.get(SURVEY)}, and were to none"
+        if not new.get(SURVEY):
+            name, text = "leaves_survey", f"contacts no longer join survey {old[SURVEY]}: nobody is invited"
+        found.append(_effect(name, text, [p for p in sorted(turned) if p.startswith(_SETTINGS)], line))
+        turned = {path: turn for path, turn in turned.items() if not path.startswith(_SETTINGS)}
+    found += _timed(old, new, turned, was, line)
+    for name, rule in RULES.items():
+        paths = [path for path in rule.paths if turned.get(path) in rule.turns]
+        for path in paths[:1] if rule.is_joint else paths:
+            values = [
+                f"{value or 0} day{'s' * (value != 1)}"
+                if path in _COOLDOWNS
+                else _UPDATES.get(value, _EMPTY[path])
+                if path == _UPDATE_TYPE
+                else _EMPTY.get(path, "none")
+                if not value
+                else f"{path.split('_')[1]} {value}"
+                if rule.paths[0] == "contact_list_id"
+                else str(value)[:24]
+                for value in (old.get(path), new.get(path))
+            ]
+            what = ", ".join(paths) if rule.is_joint else _COOLDOWNS.get(path, path)
+            text = rule.text.format(before=values[0], after=values[1], what=what)
+            is_open = path in _COOLDOWNS and not new.get(_SWITCH)
+            is_open |= path == _UPDATE_TYPE and not (old.get(path) and new.get(path))
+            sure = Certainty.UNKNOWN if is_open else rule.certainty
+            found.append(_effect(name, text, paths if rule.is_joint else [path], certainty=sure))
+    return found
+
+
+def _timed(
+    old: Values, new: Values, turned: Mapping[str, str], was: Timeline | None, line: Timeline | None
+) -> Iterator[Effect]:
+    """Yield what the times do: of the invitation, and of its end."""
+    for delay, clock, never, any_time in (
+        (DELAY, INVITATION_TIME, 0, time.min),
+        (EXPIRATION, EXPIRATION_TIME, _LAST.toordinal(), time.max),
+    ):
+        paths = [path for path in (delay, clock) if path in turned]
+        emptied, filled = ([path for path in paths if turned[path] == turn] for turn in ("emptied", "set"))
+        days = [_days(one.get(delay)) for one in (old, new)]
+        before, after = (
+            timedelta(n or never, hours=of_day.hour, minutes=of_day.minute, seconds=of_day.second)
+            for n, one in zip(days, (old, new), strict=True)
+            for of_day in [_clock(one.get(clock)) or any_time]
+        )
+        gap, which, sure = abs(after - before), "earlier" if after < before else "later", Certainty.DOCUMENTED
+        hours, minutes = divmod(gap.seconds // 60, 60)
+        parts = [f"{gap.days} day{'s' * (gap.days != 1)}" * bool(gap.days), f"{hours} h" * bool(hours)]
+        parts += [f"{minutes} min" * bool(minutes)]
+        span = " ".join([*filter(None, parts if clock not in (*emptied, *filled) else ()), which])
+        if delay == EXPIRATION and paths:
+            moments = (was.lapses if was else None, line.lapses if line else None)
+            text, sure = f"the invitation lapses {span}", line.lapses_certainty if line else sure
+            if not all(days):
+                text, sure = (
+                    f"the invitation may lapse {which}{', or never' * (not days[1])}",
+                    Certainty.UNKNOWN,
+                )
+            yield _effect(f"lapses_{which}", text, paths, line, *moments, certainty=sure)
+            continue
+        moments = (was.invited if was else None, line.invited if line else None)
+        sure = line.invited_certainty if line else sure
+        if emptied:
+            may_be = "are" if sure is Certainty.DOCUMENTED else "may be"
+            then = f"{days[0]} day{'s' * (days[0] != 1)} after the import"
+            then = then if delay in emptied else f"at {old[clock]} UTC"
+            text = f"people {may_be} mailed at once, no longer {then}"
+            named = [path for path in paths if path not in filled]
+            yield _effect("mails_at_once", text, named, line, *moments, certainty=sure)
+        if paths and (filled or not emptied):
+            text = "people are no longer mailed at once" if filled else f"people are invited {span}"
+            named = [path for path in paths if path not in emptied]
+            name = f"mails_{'later' if filled else which}"
+            yield _effect(name, text, named, line, *moments, certainty=sure)
+
+
+def _effect(
+    name: str,
+    text: str,
+    paths: Iterable[str],
+    line: Timeline | None = None,
+    before: datetime | None = None,
+    after: datetime | None = None,
+    certainty: Certainty | None = None,
+) -> Effect:
+    """Return an effect; with what it means for an import at the moment of `line`, where that has a time."""
+    rule = RULES[name]
+    if line and name in ("invites", "joins_survey"):
+        after, certainty = line.invited, line.invited_certainty
+    moments = [
+        f"{'today' if one.date() == line.at.date() else f'{one:%a} {one.day} {one:%b}'}"
+        f"{f' {one.year}' * (one.year != line.at.year)} {one:%H:%M}"
+        for one in (after, before)
+        if line and one
+    ]
+    if line and after and moments[0:1] != moments[1:2]:
+        text = f"{text}: imported now, {' instead of '.join(moments)} ({line.zone})"
+    return Effect(name, text, tuple(paths), certainty or rule.certainty, before, after, rule.direction)

@@ -15,6 +15,7 @@ from typing import Annotated, get_args
 from msgspec.structs import replace
 from pydantic import BaseModel, BeforeValidator, Field
 
+from reconciler.checkmarket.effects import RULES, effects
 from reconciler.config.names import visible
 from reconciler.config.resources import ApiFields, Facts, Finding, Named, Section
 from reconciler.config.validation import INT32_MAX, NOT_BLANK, Id, passing, pattern_of, shape
@@ -285,6 +286,8 @@ IMPORT_CONFIGS = Kind(
     name_field="name",
     visible_field="is_reusable",
     server_members=frozenset({("ImportConfigId",)}),
+    effects=effects,
+    effect_rules=RULES,
 )
 
 

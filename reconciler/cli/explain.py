@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from reconciler.commands.explain import Topic
 
 
-_SIGN_OF = {PLAIN_SIGNS[sign]: sign for sign in "↺✓✗≠→"}
+_SIGN_OF = {PLAIN_SIGNS[sign]: sign for sign in "↺✓✗≠→⇒"}
 
 
 class OneWord(click.Command):

@@ -11,6 +11,7 @@ from click.core import ParameterSource
 from reconciler.cli import EPILOG
 from reconciler.cli.completion import complete_seed
 from reconciler.cli.options import (
+    allow_effect_option,
     allow_resets_option,
     consent_of,
     fingerprints,
@@ -88,6 +89,7 @@ def history_prune(older_than: str, yes: bool, **options: Any) -> Command:
 @option("--plan", is_flag=True, help="Show the way back, and write nothing.")
 @out_option("The same, and write it to a file, for apply.", "RESTORE_OUT")
 @allow_resets_option
+@allow_effect_option
 @recreate_option
 @report_option
 @reviewed_option

@@ -105,8 +105,16 @@ allow_resets_option = click.option(
     metavar="[N]",
     help="Consent to resets that no reset: list names; at most N fields if given.",
 )
+allow_effect_option = click.option(
+    "--allow-effect",
+    multiple=True,
+    metavar="NAME[=N]",
+    help="Consent to what a change does to people, by the name in brackets; to at most N changes if given; "
+    "repeatable.",
+)
 consent_options = _all_of(
     allow_resets_option,
+    allow_effect_option,
     click.option("--allow-hide", help="Let is_reusable: false hide this one for good; repeatable.", **_keys),
     recreate_option,
     click.option("--prune", is_flag=True, help="Delete what is live and declared nowhere, within limits."),
@@ -242,8 +250,14 @@ def consent_of(options: dict[str, Any]) -> Consent:
     if text not in (None, "any") and not re.fullmatch("[0-9]{1,9}", text):
         raise click.BadParameter(f"{text} is not a number of fields", param_hint="--allow-resets")
     resets = None if text == "any" else int(text or 0)
-    recreate = frozenset(options["recreate"])
-    return Consent(resets, frozenset(options.get("allow_hide", ())), options.get("prune", False), recreate)
+    effects: dict[str, int | None] = {}
+    for one in options["allow_effect"]:
+        name, has_number, number = one.strip().partition("=")
+        if has_number and not re.fullmatch("[0-9]{1,9}", number):
+            raise click.BadParameter(f"{number} is not a number of changes", param_hint="--allow-effect")
+        effects[name.replace("-", "_")] = int(number) if has_number else None
+    recreate, hide = frozenset(options["recreate"]), frozenset(options.get("allow_hide", ()))
+    return Consent(resets, hide, options.get("prune", False), recreate, effects)
 
 
 def lock_of(options: dict[str, Any]) -> Lock:

@@ -21,7 +21,6 @@ from reconciler.render.values import (
     harmless,
     json_text,
     log_line,
-    milliseconds,
     moment,
     wrapped,
 )
@@ -319,9 +318,9 @@ class Requests:
         fields = {
             "command": command,
             "exit_code": int(exit),
-            "duration_ms": milliseconds(seconds),
+            "duration_ms": round(seconds * 1000, 3),
             "requests": dict(sorted(self._counts.items())),
-            "requests_duration_ms": milliseconds(self._seconds),
+            "requests_duration_ms": round(self._seconds * 1000, 3),
         }
         parts = ", ".join(f"{number} {method}" for method, number in sorted(self._counts.items()))
         text = f"{self._counts.total()} requests: {parts}" if self._console.verbose and parts else ""
@@ -338,9 +337,9 @@ def request_fields(target: str, attempt: Attempt) -> dict[str, Any]:
         "query": attempt.query,
         "status": attempt.status,
         "failure": attempt.failure or None,
-        "duration_ms": milliseconds(attempt.seconds),
+        "duration_ms": round(attempt.seconds * 1000, 3),
         "attempt": attempt.attempt,
-        "wait_ms": milliseconds(attempt.waited),
+        "wait_ms": round(attempt.waited * 1000, 3),
         "server_id": attempt.server_id or None,
     }
 
@@ -351,11 +350,11 @@ def request_text(now: float, target: str, attempt: Attempt) -> str:
     answer = attempt.status or f"no answer ({attempt.failure})"
     parts = [
         f"{attempt.method} {attempt.path}{f'?{query}' if query else ''}: {answer}",
-        f"{milliseconds(attempt.seconds)} ms",
+        f"{round(attempt.seconds * 1000, 3)} ms",
         f"target {target}",
         f"request {attempt.id}",
         f"attempt {attempt.attempt}" if attempt.attempt > 1 else "",
-        f"after {milliseconds(attempt.waited)} ms" if attempt.waited >= LONG_WAIT else "",
+        f"after {round(attempt.waited * 1000, 3)} ms" if attempt.waited >= LONG_WAIT else "",
         f"server's id {attempt.server_id}" if attempt.server_id else "",
     ]
     return f"{moment(now)} {harmless(', '.join(filter(None, parts)))}"

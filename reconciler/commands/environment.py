@@ -53,11 +53,13 @@ class CrashSwitch:
             self._counts[kind] += 1
             number = self._counts[kind]
         setattr(self._here, kind, number)
-        self._reach(f"{kind}:{number}:before")
+        if f"{kind}:{number}:before" == self._point:
+            end_now(os.getpid())
 
     def after(self, kind: CrashKind) -> None:
         """Note that what this thread was about to do is done, or has failed."""
-        self._reach(f"{kind}:{getattr(self._here, kind)}:after")
+        if f"{kind}:{getattr(self._here, kind)}:after" == self._point:
+            end_now(os.getpid())
 
     @contextmanager
     def around_addition(self) -> Iterator[None]:
@@ -65,10 +67,6 @@ class CrashSwitch:
         self.before("journal")
         yield
         self.after("journal")
-
-    def _reach(self, point: str) -> None:
-        if point == self._point:
-            end_now(os.getpid())
 
 
 class Environment(Struct, frozen=True):

@@ -40,6 +40,7 @@ GROUPS = {
     "settings": "what reconciler.yaml says, like targets.limits.resets",
     "problems": "errors of the files by their codes, like unknown-field",
     "warnings": "what stops no run, like every-target",
+    "effects": "what a change does to people, like mails_at_once",
     "refusals": "why a plan leaves something alone, like would-hide",
     "results": "what an import answers to rows of a contact file, like R0308",
     "exits": "exit codes, like 3",
@@ -79,7 +80,9 @@ def explain(words: Sequence[str], flags: Sequence[Topic], console: Console, _: E
         console.result("\n".join(lines), {"format_version": FORMAT_VERSION, "groups": groups})
         return Exit.DONE
     word = " ".join(words)
-    found = find(word, every) or [one for one in every if one.group in (word, f"{word}s")]
+    found = find(word, every)
+    if not any(word in (one.name, *one.also) for one in found):
+        found = [one for one in every if one.group in (word, f"{word}s")] or found
     if not found:
         near = " or ".join(near_names(word, every))
         hints = [f"did you mean {near}?"] if near else []
@@ -112,6 +115,17 @@ def topics() -> Iterator[Topic]:
             parts = _PART.findall(" ".join(longer.get(code, "").replace("`", "").split()))
             details = {"kind": f"{kind}{end}", **{what.lower(): text for what, text in parts}}
             yield Topic(group, code, " ".join(about.split()), details=details)
+    visible = SECTION.kind.visible_field
+    for name, rule in SECTION.kind.effect_rules.items():
+        by_name = f"by accept_effects: [{name}] on the resource, or --allow-effect {name}"
+        details = {
+            "kind": f"An effect ({rule.certainty.value}), direction: {rule.direction}",
+            "fields": ", ".join(rule.paths),
+            "refused": "unless limits.effects of the target allows it" if rule.refused else "",
+            "consent": by_name if (visible,) != rule.paths else "by --allow-hide KEY",
+        }
+        details = {what: text for what, text in details.items() if text}
+        yield Topic("effects", name, rule.about, details=details)
     for code, about in WARNINGS.items():
         kind = f"About the files; stops no run, and ignore_warnings: {{{code}: why}} switches it off"
         yield Topic("warnings", code, about, details={"kind": kind})

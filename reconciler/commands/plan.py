@@ -204,6 +204,12 @@ def snapshot(
     """
     if restores is not None and (since is not None or consent.prune):
         raise UsageError("the way back from a run is no plan of the files: leave out --since and --prune")
+    rules = session.kind.effect_rules
+    for name in consent.effects:
+        if name not in rules:
+            raise UsageError(f"--allow-effect: there is no effect {visible(name)}; {meant(name, rules)}")
+        if rules[name].paths == (session.kind.visible_field,):
+            raise UsageError(f"{name} is for good, so it is consented to by key: --allow-hide KEY")
     earlier = files_at(since, session) if since is not None else None
     with remembered(session, console) as memory:
         if restores is None:

@@ -71,7 +71,9 @@ class Reporting(Struct, dict=True):
     def interim(self, reported: Reported) -> None:
         """Add the report of one more target, and write every file, marked as unfinished."""
         self.reported.append(reported)
-        self._write_all([*self.reported, Stopped.underway(self.verb, self.target)])
+        # A report that cannot be written is reported once.
+        so_far = [*self.reported, Stopped.underway(self.verb, self.target)]
+        self.reports = tuple(one for one in self.reports if self._tried(partial(self.write, one, so_far)))
 
     def failures(self, ends: Sequence[TargetEnd]) -> None:
         """Add the targets that have no plan and no end."""
@@ -93,7 +95,8 @@ class Reporting(Struct, dict=True):
 
     def finish(self) -> None:
         """Write every file for the last time, and what a step of GitHub Actions writes."""
-        self._write_all(self.reported)
+        whole = self.reported
+        self.reports = tuple(one for one in self.reports if self._tried(partial(self.write, one, whole)))
         if is_in_actions(self.environment):
             for write in (self._annotate, self._write_outputs, self._write_summary):
                 self._tried(write, unasked=True)
@@ -141,10 +144,6 @@ class Reporting(Struct, dict=True):
     def _exit_code(self) -> int:
         checked = [self.checked.exit] if self.checked else []
         return int(Exit.gravest([self.exit, *checked, *(one.exit for one in self.reported)]))
-
-    def _write_all(self, reported: Sequence[Reported]) -> None:
-        # One that fails is reported once.
-        self.reports = tuple(one for one in self.reports if self._tried(partial(self.write, one, reported)))
 
     def write(self, report: ReportFile, reported: Sequence[Reported]) -> None:
         """Write one report. Errors: `UsageError`."""

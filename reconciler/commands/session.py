@@ -33,8 +33,6 @@ from reconciler.problems import Place
 from reconciler.system import BESIDE, private_database, private_folder
 
 if TYPE_CHECKING:
-    from wsgiref.types import WSGIApplication
-
     from reconciler.engine.kind import Client
     from reconciler.http.api import Bounds, Connection
     from reconciler.http.messages import Attempt
@@ -194,9 +192,20 @@ def connection_to(chosen: Chosen, url: str, account: str, bounds: Bounds) -> Con
     transport, access = None, environment.access
     if url == SANDBOX:
         from reconciler.http.messages import WsgiTransport
+        from reconciler.sandbox import Fault, State, StateError, Variants, create_app
 
-        folder = chosen.workspace.folder
-        transport = WsgiTransport(environment.sandboxes.get(name) or sandbox_app(folder, name, environment))
+        if (app := environment.sandboxes.get(name)) is None:
+            variants = environment.environ.get("RECONCILER_SANDBOX_VARIANTS", "").split()
+            rules = environment.environ.get("RECONCILER_SANDBOX_FAULTS", "").split(";")
+            try:
+                app = create_app(
+                    State(private_sandbox(chosen.workspace.folder, name, environment)),
+                    Variants.parse(variants),
+                    [Fault.parse(rule.strip()) for rule in rules if rule.strip()],
+                )
+            except (StateError, ValueError) as error:
+                raise UsageError(f"the sandbox of target {name} cannot be used: {error}") from error
+        transport = WsgiTransport(app)
         access = replace(access, trusts_loopback=True)
     return Connection(
         bounds=bounds,
@@ -288,22 +297,6 @@ class _NoAccount:
     read = name = _none
     meant = _refuse
     create = update = delete = _refuse
-
-
-def sandbox_app(folder: Path, target: str, environment: Environment) -> WSGIApplication:
-    """Return the sandbox of a target over its kept state, in the variants that the environment names."""
-    from reconciler.sandbox import Fault, State, StateError, Variants, create_app
-
-    variants = environment.environ.get("RECONCILER_SANDBOX_VARIANTS", "").split()
-    faults = [rule.strip() for rule in environment.environ.get("RECONCILER_SANDBOX_FAULTS", "").split(";")]
-    try:
-        return create_app(
-            State(private_sandbox(folder, target, environment)),
-            Variants.parse(variants),
-            [Fault.parse(rule) for rule in faults if rule],
-        )
-    except (StateError, ValueError) as error:
-        raise UsageError(f"the sandbox of target {target} cannot be used: {error}") from error
 
 
 def state_folder(folder: Path) -> Path:

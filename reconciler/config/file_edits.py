@@ -300,7 +300,7 @@ def fits(model: type[BaseModel], path: str, value: Json) -> bool:
     return True
 
 
-_CONTROLS = ("undeclared", "keep", "reset", "accept", "hidden", "absent")
+_CONTROLS = ("undeclared", "keep", "reset", "accept", "accept_effects", "hidden", "absent")
 
 
 def ranks_of(section: Section, seeds: SeedsByName[Any]) -> Ranks:

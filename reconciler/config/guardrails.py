@@ -161,6 +161,7 @@ def _flat(target: Target) -> Mapping[str, Any]:
         value = getattr(target.guardrails, name)
         if name == "limits":
             found |= {f"limits.{part}": getattr(value, part) for part in ("resets", "deletes", "updates")}
+            found |= {f"limits.effects.{effect}": "refuse" for effect in value.refused_effects}
         else:
             found[name] = value
     found["undeclared"] = target.undeclared
@@ -208,12 +209,16 @@ _RULES: Mapping[str, Callable[[Any, Any], bool]] = {
 
 def _rule_of(path: str) -> Callable[[Any, Any], bool]:
     """Return what tells whether a setting allows more; one of which no rule is known does when it changes."""
+    if path.startswith("limits.effects."):
+        return lambda old, new: bool(old and not new)  # one that is allowed has no value
     name = "" if path.startswith("defaults.") else path.rpartition(".")[2]
     return _RULES.get(name, lambda old, new: bool(old != new))
 
 
 def _shown(path: str, value: Any) -> str:
     match value:
+        case None if path.startswith("limits.effects."):
+            text = "allow"
         case None:
             text = "any number" if _rule_of(path) is _raised else _NONE
         case _ if path.startswith("defaults."):

@@ -31,6 +31,7 @@ from reconciler.config.resources import (
     LevelReader,
     Resource,
     Section,
+    check_effects,
     declared_on,
     read_resources,
 )
@@ -358,25 +359,34 @@ def _targets(
             journal=settings.journal,
             ids={"contact_lists": settings.contact_lists},
             written=frozenset(thing for thing, one in node.entries() if one.value is not None),
-            guardrails=_guardrails(said, key, report),
+            guardrails=_guardrails(said, section, key, report),
             undeclared=settings.undeclared or policy,
             defaults=_defaults(node.at("defaults"), section, key, report) if settings.defaults else {},
         )
     return targets
 
 
-def _guardrails(said: Iterable[tuple[BaseModel | None, Node]], key: str, report: Report) -> Guardrails:
+def _guardrails(
+    said: Iterable[tuple[BaseModel | None, Node]], section: Section, key: str, report: Report
+) -> Guardrails:
     """Return the guardrails in force, each of which may be said by one of these settings."""
-    values: dict[str, Any] = {}
+    rules = section.kind.effect_rules
+    usual = frozenset(name for name, rule in rules.items() if rule.refused)
+    values: dict[str, Any] = {"limits": Limits(refused_effects=usual)}
     places: dict[str, Place] = {}
     for settings, node in said:
         for thing in GuardrailSettings.model_fields:
             value, place = getattr(settings, thing, None), node.at(thing).key_place
-            if value is not None and thing in values:
+            if value is not None and thing in places:
                 message = f"{thing} of this target already stands at {places[thing]}"
                 report.error("declared-twice", place, key, message, "keep one of the two")
             elif isinstance(value, LimitSettings):
-                values[thing], places[thing] = Limits(value.resets, value.deletes, value.updates), place
+                if value.effects:
+                    check_effects(node.find(thing, "effects"), key, section, report)
+                refused = usual | {name for name, what in value.effects.items() if what == "refuse"}
+                refused -= {name for name, what in value.effects.items() if what == "allow"}
+                values[thing] = Limits(value.resets, value.deletes, value.updates, refused)
+                places[thing] = place
             elif value is not None:
                 values[thing], places[thing] = value, place
     return Guardrails(**values)

@@ -155,6 +155,10 @@ class Controls(Written):
     accept: list[Acceptance] = Field(
         default_factory=list, description="Known differences that are left alone for a while."
     )
+    accept_effects: list[str] = Field(
+        default_factory=list,
+        description="What a change of this one may do to people although limits.effects refuses it, by name.",
+    )
     undeclared: Choice | None = Field(
         None, description="What happens to every other field that is not declared."
     )
@@ -185,12 +189,14 @@ _ON_A_RESOURCE = "it stands on the resource itself"
 
 RESOURCE = Role(frozenset(Controls.model_fields), own=True, elsewhere={})
 BLOCK = Role(
-    _ANYWHERE | _IDENTITY | {"accept"},
+    _ANYWHERE | _IDENTITY | {"accept", "accept_effects"},
     own=True,
     elsewhere=dict.fromkeys(("preset", "targets"), _ON_A_RESOURCE),
 )
 PRESET = Role(
-    _ANYWHERE, own=False, elsewhere=dict.fromkeys((*_IDENTITY, "preset", "targets", "accept"), _ON_A_RESOURCE)
+    _ANYWHERE,
+    own=False,
+    elsewhere=dict.fromkeys((*_IDENTITY, "preset", "targets", "accept", "accept_effects"), _ON_A_RESOURCE),
 )
 DEFAULTS = Role(
     frozenset(),
@@ -263,6 +269,9 @@ def read_resources(
         key = f"{section.kind.name}.{name}"
         own = LevelReader(section, report, node, RESOURCE, "resource", key).read()
         blocks = _blocks(own, key, section, contents, targets, report)
+        for level in (own, *blocks.values()):
+            if level and level.controls.accept_effects:
+                check_effects(level.written.find("accept_effects"), key, section, report)
         if own.controls.id is not None and len(blocks) > 1:
             message = "an id counts for one target, and this resource lives on several"
             hint = "write it in the block of its target: targets: {NAME: {id: …}}"
@@ -366,9 +375,28 @@ def declared_on(
             rulings={path: one for path, one in decisions.items() if isinstance(one, Ruling)},
             undeclared=controls.get("undeclared", target.undeclared if target else Policy.RESET),
             accepted=accepted,
+            accepted_effects=frozenset(name for level in levels for name in level.controls.accept_effects),
         )
         found.append(one)
     return found
+
+
+def check_effects(there: Node | None, key: str, section: Section, report: Report) -> None:
+    """Report the names of effects, listed or allowed by what is there, that are none.
+
+    So is the one that is consented to in another way: visibility.
+    """
+    listed = [(str(one.value), one.place) for one in there.items()] if there else []
+    rules, mapped = section.kind.effect_rules, there.entries() if there else ()
+    listed += [(name, one.key_place) for name, one in mapped if one.value == "allow" or name not in rules]
+    for name, place in listed:
+        rule = rules.get(name)
+        if rule is None:
+            message = f"there is no effect {visible(name)}"
+            report.error("unknown-effect", place, key, message, meant(name, rules))
+        elif rule.paths == (section.kind.visible_field,):
+            message = f"{name} is for good, so each one that it may happen to is named when it does"
+            report.error("misplaced", place, key, message, "leave it out, and run with --allow-hide KEY")
 
 
 def field_paths(section: Section) -> tuple[str, ...]:
@@ -406,9 +434,19 @@ class LevelReader(Struct, frozen=True):
         for named in section.named if role.by_name else ():
             steps = named.path.split(".")
             there = node.find(*steps)
-            if there is not None and steps[0] in said:
-                self._take_name(named, there, len(steps))
-                said = without(said, steps)
+            if there is None or steps[0] not in said:
+                continue
+            said = without(said, steps)
+            self.report.doubt_if_unread(there, self.key)
+            value, origin = there.value, Origin(self.label, there.key_place)
+            if value is None:
+                self._take(named.field, len(steps), Given(None, origin))
+            elif not isinstance(value, str):
+                message = f"{named.path}: the name of a {named.what} is expected, this is {kind_of(value)}"
+                hint = f"write the name in quotes, or {named.field} for an id"
+                self._error("wrong-type", there, message, hint)
+            elif self._is_plain_name(value, there):
+                self._take(named.field, len(steps), Given(Reference(named.what, value), origin))
         if said:
             self._take_values(said)
         for policy, named_paths in ((Policy.KEEP, controls.keep), (Policy.RESET, controls.reset)):
@@ -419,25 +457,13 @@ class LevelReader(Struct, frozen=True):
             there = node.at("accept", index)
             origin = Origin(self.label, there.place)
             self._take_path(one.field, there.at("field"), Accepted(one.field, one.until, one.reason, origin))
-        taken = [(path, one) for (path, _), (_, one) in self._taken.items()]
-        decisions = {path: one for path, one in taken if not isinstance(one, Accepted)}
-        accepted = {path: one for path, one in taken if isinstance(one, Accepted)}
+        taken = self._taken.items()
+        decisions = {path: one for (path, _), (_, one) in taken if not isinstance(one, Accepted)}
+        accepted = {path: one for (path, _), (_, one) in taken if isinstance(one, Accepted)}
         return Level(decisions, accepted, controls, node)
 
     def _error(self, code: str, node: Node, message: str, hint: str) -> None:
         self.report.error(code, node.place, self.key, message, hint)
-
-    def _take_name(self, named: Named, there: Node, depth: int) -> None:
-        """Take a field that is given by name."""
-        self.report.doubt_if_unread(there, self.key)
-        name, origin = there.value, Origin(self.label, there.key_place)
-        if name is None:
-            self._take(named.field, depth, Given(None, origin))
-        elif not isinstance(name, str):
-            message = f"{named.path}: the name of a {named.what} is expected, this is {kind_of(name)}"
-            self._error("wrong-type", there, message, f"write the name in quotes, or {named.field} for an id")
-        elif self._is_plain_name(name, there):
-            self._take(named.field, depth, Given(Reference(named.what, name), origin))
 
     def _is_plain_name(self, name: str, there: Node) -> bool:
         if not name.strip():

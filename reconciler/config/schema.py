@@ -101,6 +101,8 @@ class _Models:
         self.references: dict[type[BaseModel], Schema] = {
             one: references[one, "validation"] for one in ordered
         }
+        names = {"enum": [*section.kind.effect_rules]}
+        self.definitions["LimitSettings"]["properties"]["effects"]["propertyNames"] = names
 
     def fields(self, model: type[BaseModel]) -> tuple[dict[str, Schema], str]:
         """Return a copy of the schemas of a model's fields, and what is said of the model."""
@@ -147,6 +149,7 @@ class _Models:
         paths_of_all = self._defining(f"{section.kind.name}.paths", {"enum": known})
         controls["keep"]["items"] = controls["reset"]["items"] = paths_of_all
         accepted["properties"]["field"] |= paths_of_all
+        controls["accept_effects"]["items"] = {"enum": [*section.kind.effect_rules]}
         controls["accept"]["items"] = self._defining(f"{section.kind.name}.accept", accepted)
         level["properties"] |= {name: control for name, control in controls.items() if name in role.controls}
         return level

@@ -118,6 +118,7 @@ _NO_LIVE_STATE = "a seed has no live state: it is sent, not compared"
 _ELSEWHERE = {
     "preset": "presets do not apply to seeds; share fields by an anchor, or by defaults: for customers",
     **dict.fromkeys(("keep", "reset", "accept", "undeclared", "id", "absent", "hidden"), _NO_LIVE_STATE),
+    "accept_effects": _NO_LIVE_STATE,
 }
 _ON_THE_SEED = "it stands on the seed itself"
 

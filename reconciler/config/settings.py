@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from datetime import timedelta
 from functools import partial
 from pathlib import Path, PurePosixPath
-from typing import Annotated, Any, ClassVar, Self
+from typing import Annotated, Any, ClassVar, Literal, Self
 from urllib.parse import SplitResult, unquote, urlsplit
 from zoneinfo import ZoneInfo
 
@@ -602,6 +602,11 @@ class LimitSettings(Written):
         default_factory=lambda: _LIMITS.updates,
         description="Configurations that may change: a number, or a share that counts from 10 live on.",
         json_schema_extra={"default": "30%"},
+    )
+    effects: dict[str, Literal["allow", "refuse"]] = Field(
+        {},
+        description="What a change must not do to people without consent by name, like {weakens_cooldown: "
+        "refuse}; reconciler explain effects lists the names, and which are refused unless said otherwise.",
     )
 
 

@@ -12,70 +12,110 @@ from functools import cache
 
 from reconciler.checkmarket.model import CONTACT_MEMBERS
 
-# Member → words, those of one language behind its code: the others are of several, or of programs.
-# A date of sending or ending alone may be that of a parcel or a contract, and is not among them.
-_WORDS: Mapping[str, str] = {
-    "Email": "email, mail, email address, email 1, email 1 value, email address 1, merge0, primary email; "
-    "en: e-mail address, work email, business email, mail address, email id; nl: e-mailadres, mailadres, "
-    "e-mail werk, zakelijk e-mailadres, prive e-mailadres; fr: adresse email, adresse mail, "
-    "adresse electronique, courriel, mel, adresse courriel, adresse de courriel, adresse de messagerie, "
-    "adresse email professionnelle; de: e-mail-adresse, mailadresse, e-mail adressen, e-mail geschaftlich, "
-    "emailadr, mail-adr; es: correo, correo electronico, direccion de correo, "
-    "direccion de correo electronico, direccion de email, direccion email, e-mail personal",
-    "FirstName": "fname, given name; en: first name, forename, christian name, first names, first; "
-    "nl: voornaam, voornamen, roepnaam; fr: prenom, prenoms; de: vorname, vornamen, rufname; "
-    "es: nombre de pila, nombres, primer nombre",
-    "LastName": "lname; en: last name, surname, family name, last names, last; nl: achternaam, familienaam, "
-    "geslachtsnaam, achternamen; fr: nom de famille, nom famille, patronyme; de: nachname, familienname, "
-    "zuname, nachnamen; es: apellido, apellidos, primer apellido",
-    "LangCode": "lang, langcode, locale, iso language; en: language, language code, preferred language, "
-    "contact language, lang code; nl: taal, taalcode, voorkeurstaal, correspondentietaal, spreektaal; "
-    "fr: langue, code langue, langue preferee, langue de correspondance, langue du contact; de: sprache, "
-    "sprachcode, korrespondenzsprache, bevorzugte sprache, sprachkennzeichen; es: idioma, lengua, "
-    "codigo de idioma, idioma preferido, codigo idioma",
-    "Phone": "tel, telephone, tel nr, tel no, telephone 1, phone 1 value, gsm, mobil, telefon, mobile; "
-    "en: phone, phone number, telephone number, mobile phone, mobile number, cell, cell phone, "
-    "cell phone number, business phone, home phone, work phone, mobile phone number; nl: telefoon, "
-    "telefoonnummer, telefoonnr, telnr, mobiel, mobiele telefoon, mobiel nummer, gsm-nummer, gsmnr, "
-    "mobiele nummer, 06-nummer, tel mobiel, tel. nummer, vast nummer; fr: tel portable, telephone portable, "
-    "telephone mobile, portable, n° de telephone, n° tel, numero de telephone, num tel, tel mobile, n° gsm, "
-    "numero de gsm, numero de portable, n° telephone; de: telefonnummer, tel.-nr., telefonnr, rufnummer, "
-    "handy, handynummer, handynr, mobilnummer, mobiltelefon, mobilnr, natel, telefon mobil, "
-    "telefon geschaftlich, telefon privat, mobilfunknummer; es: telefono, numero de telefono, tfno, tlf, "
-    "tlfno, movil, celular, telefono movil, n° telefono, telefono celular, numero de movil, "
-    "numero de celular, num telefono",
-    "Gender": "sex, gender code; en: gender; nl: geslacht; fr: sexe, genre; de: geschlecht; es: sexo, genero",
-    "DateOfBirth": "dob; en: date of birth, birth date, birthday, born, born on; nl: geboortedatum, "
-    "geb.datum, geb. dat., geboren, geboren op, verjaardag; fr: date de naissance, date naissance, "
-    "naissance, ne le, nee le, ddn; de: geburtsdatum, geburtstag, geb.-datum, geb. am, geboren am, gebdat, "
-    "geb, geburtsdat; es: fecha de nacimiento, fecha nacimiento, fecha nac., nacimiento, f. nacimiento, "
-    "f. de nacimiento, f. nac.",
-    "Street": "str, address 1 line 1, address 1 street 1, address street; en: street, street name, "
-    "street address, address line 1, street 1, address 1; nl: straat, straatnaam, straat en huisnummer, "
-    "straat + nr, adresregel 1, straat en nummer; fr: rue, voie, nom de rue, adresse 1, adresse ligne 1, "
-    "adresse postale ligne 1, rue et numero; de: straße, straße und hausnummer, straße hausnummer, "
-    "straße nr, adresszeile 1, straßenname, straße u. hausnr., straße/hausnr.; es: calle, calle y numero, "
-    "nombre de la calle, direccion 1, direccion linea 1",
-    "HouseNumber": "en: house number, house no, street number, house nr; nl: huisnummer, huisnr, "
-    "straatnummer; fr: numero de rue, n° de rue, numero de voie, numero de maison, n° rue, n° de maison; "
-    "de: hausnummer, hausnr; es: numero de calle, numero de casa, numero de portal",
-    "Suite": "suite, apartment, apartment number, apt, suite number, busnummer, busnr, appartement",
-    "PostalCode": "postcode, zip, zip postal code, address 1 postal code, address 1 zip postal code; "
-    "en: postal code, zip code, post code, zip or postal code; nl: postkode, post code; fr: code postal, cp; "
-    "de: plz, postleitzahl; es: codigo postal, cod. postal, c.p.",
-    "City": "address 1 city, address city; en: city, town, city town; nl: plaats, woonplaats, stad, "
-    "gemeente, plaatsnaam; fr: ville, commune, localite; de: ort, wohnort, stadt, ortschaft; es: ciudad, "
-    "localidad, poblacion, municipio",
-    "State": "us state; en: state, state code",
-    "Province": "state province, state region, address 1 state province, provincia; en: province, county; "
-    "nl: provincie; de: bundesland, provinz",
-    "Country": "iso country, address 1 country, address 1 country region; en: country, country code, "
-    "country region, country name, country territory; nl: land, landcode, land regio, landnaam; fr: pays, "
-    "code pays, pays region; de: land, landercode, laendercode, landerkennzeichen, land region, wohnland; "
-    "es: pais, codigo de pais, pais region, codigo pais",
-    "DateToBeMailed": "mail date, invitation date, invite date, date of invitation, uitnodigingsdatum, "
-    "datum uitnodiging, maildatum, date d'invitation, einladungsdatum, fecha de invitacion",
-    "DateToExpire": "survey expiry date, invitation expiry date, invitation expiration date",
+# Language → member → words. A date of sending or ending alone may be that of a parcel or a contract.
+_WORDS: Mapping[str, Mapping[str, str]] = {
+    "": {  # words of several languages, and of programs
+        "Email": "email, mail, email address, email 1, email 1 value, email address 1, merge0, primary email",
+        "FirstName": "fname, given name",
+        "LastName": "lname",
+        "LangCode": "lang, langcode, locale, iso language",
+        "Phone": "tel, telephone, tel nr, tel no, telephone 1, phone 1 value, gsm, mobil, telefon, mobile",
+        "Gender": "sex, gender code",
+        "DateOfBirth": "dob",
+        "PostalCode": "postcode, zip, zip postal code, address 1 postal code, address 1 zip postal code",
+        "Street": "str, address 1 line 1, address 1 street 1, address street",
+        "City": "address 1 city, address city",
+        "Country": "iso country, address 1 country, address 1 country region",
+        "State": "us state",
+        "Province": "state province, state region, address 1 state province, provincia",
+        "Suite": "suite, apartment, apartment number, apt, suite number, busnummer, busnr, appartement",
+        "DateToBeMailed": "mail date, invitation date, invite date, date of invitation, uitnodigingsdatum, "
+        "datum uitnodiging, maildatum, date d'invitation, einladungsdatum, fecha de invitacion",
+        "DateToExpire": "survey expiry date, invitation expiry date, invitation expiration date",
+    },
+    "en": {
+        "Email": "e-mail address, work email, business email, mail address, email id",
+        "FirstName": "first name, forename, christian name, first names, first",
+        "LastName": "last name, surname, family name, last names, last",
+        "LangCode": "language, language code, preferred language, contact language, lang code",
+        "Phone": "phone, phone number, telephone number, mobile phone, mobile number, cell, cell phone, "
+        "cell phone number, cellphone number, business phone, home phone, work phone, mobile phone number",
+        "Gender": "gender",
+        "DateOfBirth": "date of birth, birth date, birthday, born, born on",
+        "Street": "street, street name, street address, address line 1, street 1, address 1",
+        "HouseNumber": "house number, house no, street number, house nr",
+        "PostalCode": "postal code, zip code, post code, zip or postal code",
+        "City": "city, town, city town",
+        "State": "state, state code",
+        "Province": "province, county",
+        "Country": "country, country code, country region, country name, country territory",
+    },
+    "nl": {
+        "Email": "e-mailadres, mailadres, e-mail werk, zakelijk e-mailadres, prive e-mailadres",
+        "FirstName": "voornaam, voornamen, roepnaam",
+        "LastName": "achternaam, familienaam, geslachtsnaam, achternamen",
+        "LangCode": "taal, taalcode, voorkeurstaal, correspondentietaal, spreektaal, taal code",
+        "Phone": "telefoon, telefoonnummer, telefoonnr, telnr, mobiel, mobiele telefoon, mobiel nummer, "
+        "gsm-nummer, gsmnr, mobiele nummer, 06-nummer, tel mobiel, tel. nummer, vast nummer",
+        "Gender": "geslacht",
+        "DateOfBirth": "geboortedatum, geb.datum, geb. dat., geboren, geboren op, geboorte datum, verjaardag",
+        "Street": "straat, straatnaam, straat en huisnummer, straat + nr, adresregel 1, straat en nummer",
+        "HouseNumber": "huisnummer, huisnr, huis nr, straatnummer",
+        "PostalCode": "postkode, post code",
+        "City": "plaats, woonplaats, stad, gemeente, plaatsnaam",
+        "Province": "provincie",
+        "Country": "land, landcode, land regio, landnaam",
+    },
+    "fr": {
+        "Email": "adresse email, adresse e-mail, adresse mail, adresse electronique, courriel, mel, "
+        "adresse courriel, adresse de courriel, adresse de messagerie, adresse email professionnelle",
+        "FirstName": "prenom, prenoms",
+        "LastName": "nom de famille, nom famille, patronyme",
+        "LangCode": "langue, code langue, langue preferee, langue de correspondance, langue du contact",
+        "Phone": "tel portable, telephone portable, telephone mobile, portable, n° de telephone, n° tel, "
+        "numero de telephone, num tel, tel mobile, n° gsm, numero de gsm, numero de portable, n° telephone",
+        "Gender": "sexe, genre",
+        "DateOfBirth": "date de naissance, date naissance, naissance, ne le, nee le, ne(e) le, ddn",
+        "Street": "rue, voie, nom de rue, adresse 1, adresse ligne 1, adresse postale ligne 1, rue et numero",
+        "HouseNumber": "numero de rue, n° de rue, numero de voie, numero de maison, n° rue, n° de maison",
+        "PostalCode": "code postal, cp",
+        "City": "ville, commune, localite",
+        "Country": "pays, code pays, pays region",
+    },
+    "de": {
+        "Email": "e-mail-adresse, mailadresse, e-mail adressen, e-mail geschaftlich, emailadr, mail-adr",
+        "FirstName": "vorname, vornamen, rufname",
+        "LastName": "nachname, familienname, zuname, nachnamen",
+        "LangCode": "sprache, sprachcode, korrespondenzsprache, bevorzugte sprache, sprachkennzeichen",
+        "Phone": "telefonnummer, tel.-nr., telefonnr, rufnummer, handy, handynummer, handynr, mobilnummer, "
+        "mobiltelefon, mobilnr, natel, telefon mobil, telefon geschaftlich, telefon privat, mobilfunknummer",
+        "Gender": "geschlecht",
+        "DateOfBirth": "geburtsdatum, geburtstag, geb.-datum, geb. am, geboren am, gebdat, geb, geburtsdat",
+        "Street": "straße, straße und hausnummer, straße hausnummer, straße nr, adresszeile 1, straßenname, "
+        "straße u. hausnr., straße/hausnr.",
+        "HouseNumber": "hausnummer, hausnr, haus nr",
+        "PostalCode": "plz, postleitzahl",
+        "City": "ort, wohnort, stadt, ortschaft",
+        "Province": "bundesland, provinz",
+        "Country": "land, landercode, laendercode, landerkennzeichen, land region, wohnland",
+    },
+    "es": {
+        "Email": "correo, correo electronico, direccion de correo, direccion de correo electronico, "
+        "direccion de email, direccion email, e-mail personal",
+        "FirstName": "nombre de pila, nombres, primer nombre",
+        "LastName": "apellido, apellidos, primer apellido",
+        "LangCode": "idioma, lengua, codigo de idioma, idioma preferido, codigo idioma",
+        "Phone": "telefono, numero de telefono, tfno, tlf, tlfno, movil, celular, telefono movil, "
+        "n° telefono, telefono celular, numero de movil, numero de celular, num telefono",
+        "Gender": "sexo, genero",
+        "DateOfBirth": "fecha de nacimiento, fecha nacimiento, fecha nac., nacimiento, f. nacimiento, "
+        "f. de nacimiento, f. nac.",
+        "Street": "calle, calle y numero, nombre de la calle, direccion 1, direccion linea 1",
+        "HouseNumber": "numero de calle, numero de casa, numero de portal",
+        "PostalCode": "codigo postal, cod. postal, c.p.",
+        "City": "ciudad, localidad, poblacion, municipio",
+        "Country": "pais, codigo de pais, pais region, codigo pais",
+    },
 }
 # Member → words that mean it only where the header has the other member too.
 _BESIDE = {
@@ -110,15 +150,12 @@ def folded(header: str) -> str:
 
 @cache
 def _known() -> Mapping[str, Mapping[str, str]]:
-    """Return the member of each known word, by language, those of several first."""
-    known = {"": {folded(member): member for member in CONTACT_MEMBERS}}
-    for member, words in _WORDS.items():
-        for some in words.split(";"):
-            *language, last = some.split(":")
-            known.setdefault("".join(language).strip(), {}).update(
-                {folded(word): member for word in last.split(",")}
-            )
-    return known
+    """Return the member of each known word, by language."""
+    names = {folded(member): member for member in CONTACT_MEMBERS}
+    return {"names": names} | {
+        language: {folded(word): member for member, words in members.items() for word in words.split(",")}
+        for language, members in _WORDS.items()
+    }
 
 
 def member_of(header: str) -> str | None:

@@ -55,7 +55,7 @@ def suggestion(
     said = {"name": Put(name, "from the name of the file; at most 50 characters"), **_mappings(table, notes)}
     said |= _of_addresses(rows, found, len(addresses), notes)
     if dates:
-        said |= _date_format(table, formats, dates, notes)
+        said |= _date_format(formats, dates, notes)
     said["first_row"] = Put(table.first, f"the first contact, {_COUNTED}")
     if table.delimiter:
         said["field_delimiter"] = Put(visible(table.delimiter), "what separates the columns of the file")
@@ -70,10 +70,9 @@ def _mappings(table: Table, notes: list[str]) -> Mapping[str, Put]:
         mapped.append({"source_column_number": index + 1, "target_column_name": member})
         is_known = known.get(index) == member
         reasons.append(f'header "{visible(table.header[index])}"' if is_known else "its cells hold an @")
-    headed = [index for index, header in enumerate(table.header or [""] * table.width) if header or not known]
-    if left := [letters_of(index) for index in headed if index not in table.columns]:
-        why = "headed by no known word, or one for a member that has a column"
-        notes.append(f"columns that are mapped to nothing, {why}: {', '.join(left)}")
+    left = [letters_of(index) for index in range(table.width) if index not in table.columns]
+    if left:
+        notes.append(f"columns that no mapping is about, for no known word heads them: {', '.join(left)}")
     # A list of one has one comment.
     comment = "; ".join([*(reasons if len(reasons) == 1 else ()), f"columns {_COUNTED}"])
     return {"column_mappings": Put(mapped, comment, reasons=(*reasons,))} if mapped else {}
@@ -93,7 +92,7 @@ def _of_addresses(rows: int, found: int, different: int, notes: list[str]) -> Ma
     return said
 
 
-def _date_format(table: Table, formats: Counter[str], dates: int, notes: list[str]) -> Mapping[str, Put]:
+def _date_format(formats: Counter[str], dates: int, notes: list[str]) -> Mapping[str, Put]:
     best = best_formats(formats)
     usable = [form for form in best if form != SERIAL and TIMED not in form]
     if not usable:
@@ -109,8 +108,6 @@ def _date_format(table: Table, formats: Counter[str], dates: int, notes: list[st
         why = f"fits all {dates:,} dates" if fits == dates else f"fits {fits:,} of {dates:,} dates"
         if form[0] in "dM" and formats[swapped] < fits:
             why += f"; a day over 12 tells it from {swapped}"
-    if any(problem.code == "date-cells" for problem in table.problems):
-        why = "dates of a workbook are read so here; how an upload writes them is unknown"
     return {"date_format": Put(form, why)}
 
 

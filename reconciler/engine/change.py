@@ -49,6 +49,7 @@ class Limits(Struct, frozen=True):
     resets: int | None = 0
     deletes: int | None = 0
     updates: int | Share | None = Share(30)
+    refused_effects: frozenset[str] = frozenset()  # names of effects that need consent
 
 
 class BlockCode(StrEnum):
@@ -68,6 +69,7 @@ class BlockCode(StrEnum):
     CREATED_HIDDEN = "created-hidden"  # it would be hidden from the start
     WOULD_HIDE = "would-hide"  # no flag allows to hide it
     UNCONSENTED_RESETS = "unconsented-resets"  # policy alone would reset more fields than is allowed
+    REFUSED_EFFECT = "refused-effect"  # it would do to people what the target refuses without consent
     TOO_MANY_UPDATES = "too-many-updates"
     TOO_MANY_DELETES = "too-many-deletes"
     UNREVIEWED = "unreviewed"  # it is not what was reviewed, as it is now

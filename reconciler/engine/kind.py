@@ -96,15 +96,37 @@ class Effect(Struct, frozen=True):
     text: str  # a sentence without its full stop
     paths: tuple[str, ...]  # the fields that bring it about
     certainty: Certainty = Certainty.DOCUMENTED
-    before: datetime | None = (
-        None  # when it would happen as things are, of an import at the moment of the plan
-    )
+    before: datetime | None = None  # when it happens as things are, of an import at the moment of the plan
     after: datetime | None = None  # the same once the change is applied; both in the workspace's time zone
+    direction: str = "other"  # a key of `OPPOSITES`
 
     @property
     def is_sooner(self) -> bool:
         """Whether something happens to people that did not, or earlier than it did."""
         return self.after is not None and (self.before is None or self.after < self.before)
+
+
+OPPOSITES: Mapping[str, str] = {
+    "sooner": "later",
+    "later": "sooner",
+    "more": "fewer",  # people, mails or contacts that an import touches
+    "fewer": "more",
+    "other": "other",
+}
+"""The direction of an effect → that of the same change the other way round."""
+
+
+class EffectRule(Struct, frozen=True):
+    """When a change has an effect, and how to say it."""
+
+    about: str  # what it means, as a sentence
+    direction: str
+    text: str = ""  # `{before}` and `{after}` are values, `{what}` is the field; empty where code says it
+    paths: tuple[str, ...] = ()
+    turns: frozenset[str] = frozenset()  # of a field: set, emptied, raised, lowered, changed
+    refused: bool = False  # whether a target refuses it that says nothing of it
+    certainty: Certainty = Certainty.DOCUMENTED
+    is_joint: bool = False  # whether several fields together are one effect
 
 
 Values: TypeAlias = Mapping[
@@ -124,6 +146,7 @@ class Kind(Struct, frozen=True, dict=True):
     effects: Callable[[Values | None, Values | None, datetime | None], Sequence[Effect]] = lambda *_: ()
     """What a change from `before` (`None`: a create) to `after` (`None`: a delete) does to people; `at` is
     the moment of the plan in the workspace's time zone, `None` where times are not asked for."""
+    effect_rules: Mapping[str, EffectRule] = {}  # by the name of the effect: all that there are
 
     @cached_property
     def by_path(self) -> FieldsByPath:
@@ -270,6 +293,7 @@ class Declared(Struct, frozen=True):
     rulings: Mapping[str, Ruling] = field(default_factory=dict)
     undeclared: Policy = Policy.RESET
     accepted: Mapping[str, Accepted] = field(default_factory=dict)
+    accepted_effects: frozenset[str] = frozenset()  # names of effects that are consented to here
 
     def policy(self, field: Field) -> Policy:
         """Return what happens to a field that is not given."""

@@ -54,7 +54,7 @@ from reconciler.engine.change import (
 )
 from reconciler.engine.classify import AccountProfile, FieldClass, LastWrite, classify, removals
 from reconciler.engine.inventory import Inventory, name_of
-from reconciler.engine.kind import Declared, Kind, Live, Reference
+from reconciler.engine.kind import Declared, Effect, Kind, Live, Reference
 from reconciler.problems import ALIKE, Problem, folded, lookalikes, told_apart
 
 SETTLE_SECONDS = 600  # how long to wait for what may have been created to show, as for a batch in doubt
@@ -75,6 +75,8 @@ class Consent(Struct, frozen=True):
     hide: frozenset[str] = frozenset()  # keys of what may be hidden for good
     prune: bool = False  # whether what is live and declared nowhere shall be deleted
     recreate: frozenset[str] = frozenset()  # keys that may be created again, whatever the journal knows
+    effects: Mapping[str, int | None] = {}
+    """How many changes may have an effect that the target refuses, by its name; `None` is any number."""
 
 
 class Review(Struct, frozen=True):
@@ -353,10 +355,11 @@ def _verdict(
     body, listed = (match.body, match.listed) if match else (None, False)
     views = classify(account, declared, body, listed=listed)
     action = Action.UPDATE if match else Action.CREATE
-    before = {view.path: view.before for view in views} if match else None
-    after = {view.path: view.after for view in views}
-    effects = tuple(account.kind.effects(before, after, scope.at))
-    change = Change(scope, key, action, views, declared, match, adopted, effects)
+    change = Change(scope, key, action, views, declared, match, adopted)
+    if change.differing:
+        after = {view.path: view.after for view in views}
+        before = after | {view.path: view.before for view in change.differing} if match else None
+        change = replace(change, effects=tuple(account.kind.effects(before, after, scope.at)))
     if blocks := [*_blocks_of(account, change, consent.hide)]:
         return Blocked(key, tuple(blocks), change)
     if match and not change.differing:
@@ -404,17 +407,18 @@ def _blocks_of(account: AccountProfile, change: Change, may_hide: frozenset[str]
 def _limited(plan: Plan, verdicts: Sequence[Verdict], consent: Consent, live: int | None) -> Plan:
     """Return the plan with these verdicts, as far as the limits allow.
 
-    Blocked are all resets by policy alone, all updates, or all deletes, where these are too many. `live` is
-    how many resources are live, `None` where that is not known.
+    Blocked are all resets by policy alone, all changes with a refused effect, all updates, or all deletes,
+    where these are too many. `live` is how many resources are live, `None` where that is not known.
     """
     limits = plan.scope.limits
     changes = [verdict for verdict in verdicts if isinstance(verdict, Change)]
+    blocks = _refused_effects(plan, changes, consent)
     resets = {one.key: [view.path for view in one.resets if not view.consented] for one in changes}
     wanted, allowed = sum(map(len, resets.values())), (limits.resets, consent.resets)
     may_reset = None if None in allowed else max(limit for limit in allowed if limit is not None)
     if may_reset is not None and wanted > may_reset:
         why = f"consent with --allow-resets (limits.resets is {limits.resets}, this plan resets {wanted})"
-        blocks, said = {}, dict[str, str]()
+        said = dict[str, str]()
         for change in changes:
             if paths := resets[change.key]:
                 # What the tool does not know can be named nowhere in the files.
@@ -427,8 +431,14 @@ def _limited(plan: Plan, verdicts: Sequence[Verdict], consent: Consent, live: in
                 named = ", ".join(paths if len(paths) < 4 else paths[:2])
                 named += f" and {len(paths) - 2} more" if len(paths) > 3 else ""
                 message = f"a PUT would reset {named}; {ways}"
-                blocks[change.key] = Block(BlockCode.UNCONSENTED_RESETS, message, tuple(paths))
-        verdicts = _blocking(verdicts, blocks)
+                block = Block(BlockCode.UNCONSENTED_RESETS, message, tuple(paths))
+                blocks[change.key] = [*blocks.get(change.key, ()), block]
+    verdicts = [
+        Blocked(one.key, tuple(blocks[one.key]), one)
+        if isinstance(one, Change) and one.key in blocks
+        else one
+        for one in verdicts
+    ]
     share = limits.updates
     updates = (share.of(live) if live is not None else None) if isinstance(share, Share) else share
     for action, code, most in (
@@ -450,6 +460,35 @@ def _limited(plan: Plan, verdicts: Sequence[Verdict], consent: Consent, live: in
         unchanged=tuple(one for one in verdicts if isinstance(one, Unchanged)),
         may_reset=may_reset,
     )
+
+
+def _refused_effects(plan: Plan, changes: Sequence[Change], consent: Consent) -> dict[str, list[Block]]:
+    """Return by key what a change would do to people that the target refuses and nothing consents to.
+
+    To a loss of visibility, `_blocks_of` asks for consent.
+    """
+    found: dict[str, dict[str, Effect]] = {}  # name → key → the effect
+    for change in changes:
+        own = change.declared.accepted_effects if change.declared else frozenset()
+        for effect in change.effects:
+            is_visibility = effect.paths == (plan.account.kind.visible_field,)
+            if effect.name in plan.scope.limits.refused_effects - own and not is_visibility:
+                found.setdefault(effect.name, {}).setdefault(change.key, effect)
+    blocks: dict[str, list[Block]] = {}
+    for name, by_key in found.items():
+        allowed = consent.effects.get(name, 0)
+        if allowed is None or len(by_key) <= allowed:
+            continue
+        first = next(iter(by_key))
+        ways = f"write accept_effects: [{name}] " + ("beside it" if len(by_key) == 1 else "beside each")
+        number = f"={len(by_key)}" if len(by_key) > 1 or allowed else ""
+        flag = f"run with --allow-effect {name}{number}"
+        told = flag if plan.scope.restores else f"{ways}, or {flag}"
+        for key, effect in by_key.items():
+            mend = f"if that is meant, {told}" if key == first else f"see {first} for what to do"
+            message = f"refused without consent: {effect.text.partition(':')[0]}; {mend}"
+            blocks.setdefault(key, []).append(Block(BlockCode.REFUSED_EFFECT, message, effect.paths))
+    return blocks
 
 
 def _blocking(verdicts: Sequence[Verdict], blocks: Mapping[str, Block]) -> Sequence[Verdict]:

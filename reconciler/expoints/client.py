@@ -32,7 +32,7 @@ from reconciler.clock import Clock, Pace
 from reconciler.engine.kind import Json, Mapper, map_serially
 from reconciler.errors import ApiError, BadAnswer, Declined, Forbidden, NoAnswer, NotFound, Unauthorised
 from reconciler.http.api import EXPOINTS_HOSTS, TOKEN_HOSTS, Api, Connection, trusted
-from reconciler.http.messages import HEAVIEST, Answer, Budget, QueryValue, Secret
+from reconciler.http.messages import HEAVIEST, Answer, Budget, QueryValue, Secret, moment
 from reconciler.problems import Redacted
 
 LONGEST_QUERY = 1_800  # characters of addresses in a query, of the 2,048 that IIS takes by default (I)
@@ -243,7 +243,8 @@ class Customers(Struct, frozen=True):
                 answer = self.reading.request("GET", path, params=query, headers=headers)
                 if memory is not None:
                     answer.take_from(memory)
-                return answer.document, answer.sent_at  # noqa: TRY300 - the document may be none
+                sent_at = moment(answer.headers.get("date", ""))
+                return answer.document, sent_at  # noqa: TRY300 - the document may be none
             except ApiError as error:
                 if refused is not None or not isinstance(error, Unauthorised):
                     raise _masked_error(error, token) from None

@@ -36,7 +36,7 @@ from pydantic_core import CoreSchema, core_schema
 from reconciler.config.discovery import WorkspaceFiles
 from reconciler.config.names import LONGEST_NAME
 from reconciler.config.resources import ApiFields, Facts, Finding
-from reconciler.config.seeds import DeclaredCustomer, DeclaredSeed, SeedSection
+from reconciler.config.seeds import DeclaredSeed, SeedSection
 from reconciler.config.settings import Guardrails, Target
 from reconciler.config.validation import (
     INT32_MAX,
@@ -407,6 +407,9 @@ MOST_BYTES = 20_000_000
 _MOMENTS = {"EndDate", "SendDate", "TransactionDate", "SendTime"}
 
 
+_MEMBERS = set(Customer.model_fields) - {"email", "data"}
+
+
 def seed_of(draft: DeclaredSeed[CustomerSeed, Customer]) -> Seed:
     """Return the seed that a draft declares."""
     fields = draft.fields
@@ -414,10 +417,23 @@ def seed_of(draft: DeclaredSeed[CustomerSeed, Customer]) -> Seed:
     if fields.notification_email_addresses is not None:
         # Vendor: a comma-separated list.
         batch["NotificationEmailAddresses"] = ",".join(fields.notification_email_addresses)
+    customers = []
+    for one in draft.customers:
+        places, data, row = dict[str, Place](), list[DataItem](), one.written[0]
+        for layer in reversed(one.written):
+            below = layer.find("data")
+            places |= {name: node.key_place for name, node in below.entries()} if below else {}
+        for name, said in (one.fields.data or {}).items():
+            column = int(name) if re.fullmatch(r"[1-9][0-9]{0,9}", name) else name  # digits are its id
+            value, how = (said, None) if isinstance(said, str) else (said.value, said.encryption)
+            data.append(DataItem(column, value, places[name], how))
+        members, source = _members(one.fields, _MEMBERS), row.source
+        email = one.fields.email
+        customers.append(SeedCustomer(row.place, email, members, tuple(data), source.header, source.columns))
     return Seed(
         key=draft.key,
         place=draft.place,
-        customers=tuple(_customer(customer) for customer in draft.customers),
+        customers=tuple(customers),
         batch=batch,
         send=fields.send,
         round=canonical(fields.round),
@@ -425,24 +441,6 @@ def seed_of(draft: DeclaredSeed[CustomerSeed, Customer]) -> Seed:
         shared_mailbox=fields.shared_mailbox,
         fault_statuses=tuple(fields.fault_statuses or ()),
     )
-
-
-_MEMBERS = set(Customer.model_fields) - {"email", "data"}
-
-
-def _customer(customer: DeclaredCustomer[Customer]) -> SeedCustomer:
-    fields, places, data = customer.fields, dict[str, Place](), list[DataItem]()
-    for layer in reversed(customer.written):
-        below = layer.find("data")
-        places |= {name: node.key_place for name, node in below.entries()} if below else {}
-    for name, said in (fields.data or {}).items():
-        column = int(name) if re.fullmatch(r"[1-9][0-9]{0,9}", name) else name  # digits are its id
-        value, how = (said, None) if isinstance(said, str) else (said.value, said.encryption)
-        data.append(DataItem(column, value, places[name], how))
-    members = _members(fields, _MEMBERS)
-    row = customer.written[0]
-    header, columns = row.source.header, row.source.columns
-    return SeedCustomer(row.place, fields.email, members, tuple(data), header, columns)
 
 
 def _members(fields: BaseModel, names: set[str]) -> dict[str, Value]:

@@ -60,11 +60,6 @@ class Answer(Redacted, frozen=True, dict=True):
         """Return words of this answer fit to be shown, without what was sent with the request."""
         return quoted(text, self.secrets)
 
-    @property
-    def sent_at(self) -> float | None:
-        """When the server says that it answered, in seconds since 1970 UTC; None where it does not say."""
-        return moment(self.headers.get("date", ""))
-
     @cached_property
     def document(self) -> object:
         """The document in the body, whatever type the headers claim; `BadAnswer` for what is not plain JSON.

@@ -14,6 +14,7 @@ from pydantic import BaseModel, ConfigDict, Field, JsonValue, create_model
 from reconciler.config.validation import DIALECT, SCHEMA_ID
 from reconciler.engine.change import Action
 from reconciler.engine.classify import DefaultSource, Drift, FieldClass
+from reconciler.engine.kind import Certainty
 from reconciler.problems import Severity
 
 Digest = Annotated[str, Field(pattern="^[0-9a-f]{64}$")]
@@ -71,6 +72,18 @@ FieldPart: Any = _described(
     ),
     accepted=AcceptedPart | None,
 )
+EffectPart: Any = _described(
+    "EffectPart",
+    "What a change does to people, by a rule of the vendor.",
+    name=(str, "What limits.effects, accept_effects and --allow-effect call it."),
+    text=str,
+    direction=Literal["sooner", "later", "more", "fewer", "other"],
+    fields=list[str],
+    certainty=Annotated[Certainty, Field(strict=False)],
+    before=(str | None, "When it happens as things are, of an import at the moment of the plan."),
+    after=(str | None, "The same once the change is applied; both in the workspace's time zone."),
+    refused=(bool, "Whether the target refuses it until somebody consents to it by its name."),
+)
 ChangePart: Any = _described(
     "ChangePart",
     "One change of one resource.",
@@ -82,6 +95,7 @@ ChangePart: Any = _described(
     digest=Digest,
     caused=Caused,
     fields=list[FieldPart],
+    effects=(list[EffectPart], "What it does to people.", ()),
 )
 _REASON: dict[str, Any] = {"code": str, "message": str}
 ReasonPart: Any = _described("ReasonPart", "Why something is left alone.", **_REASON)
@@ -156,6 +170,7 @@ LimitsPart: Any = _described(
     resets=Count | None,
     deletes=Count | None,
     updates=Count | Annotated[str, Field(pattern="^[0-9]{1,3}%$")] | None,
+    refused_effects=(list[str], "What a change must not do to people without consent.", ()),
 )
 SelectionPart: Any = _described(
     "SelectionPart", "The globs of --only and --exclude.", only=list[str], exclude=list[str]

@@ -36,7 +36,12 @@ def plan_document(planned: TargetReport) -> Document:
         if since
         else None,
         "explicit_empties": plan.account.explicit_empties,
-        "limits": {"resets": limits.resets, "deletes": limits.deletes, "updates": updates},
+        "limits": {
+            "resets": limits.resets,
+            "deletes": limits.deletes,
+            "refused_effects": sorted(limits.refused_effects),
+            "updates": updates,
+        },
         "selection": [{"only": [*one.only], "exclude": [*one.exclude]} for one in plan.scope.parts],
         "restores": plan.scope.restores,
         "remarks": [*plan.remarks],
@@ -86,6 +91,17 @@ def _change(kind: Kind, change: Change, since: Since | None) -> Document:
         "adopted": change.adopted,
         "digest": change.digest,
         "caused": since.caused(change.digest) if since else None,
+        "effects": [
+            {
+                **{name: getattr(effect, name) for name in ("name", "text", "direction")},
+                "fields": [*effect.paths],
+                "certainty": effect.certainty.value,
+                "before": effect.before.isoformat() if effect.before else None,
+                "after": effect.after.isoformat() if effect.after else None,
+                "refused": effect.name in change.scope.limits.refused_effects,
+            }
+            for effect in change.effects
+        ],
         "fields": fields,
     }
 

@@ -160,6 +160,9 @@ def _entries(kind: Kind, entries: Sequence[Change | Blocked], paint: Paint) -> l
             for member, value in carried_by(kind, change):
                 text = f"= {member}  {shown(value)}  carried, unknown to this tool"
                 lines.append(f"    {paint.kept(harmless(text))}")
+            lines += [
+                f"    {paint.strong('⇒')} {' '.join(effect_parts(effect))}" for effect in change.effects
+            ]
             if change.adopted:
                 lines.append(f"    found by its name; to keep it: {adoption_line(change)}")
         texts.append("\n".join(lines))
@@ -186,6 +189,12 @@ def header_text(plan: Plan) -> str:
         named = "empty before " if scope.restores else f"named {named_too}, by policy "
         resets += f" ({named}{by_policy + refused}{may}{flag}{end})"
     share = f" (from {SHARE_COUNTS_FROM} live on)" if isinstance(limits.updates, Share) else ""
+    rules = plan.account.kind.effect_rules
+    usual = {name for name, rule in rules.items() if rule.refused}
+    changed = [f"{name} {'refused' if name in limits.refused_effects else 'allowed'}" for name in rules]
+    share += "".join(
+        f", {one}" for one in changed if (one.split()[1] == "refused") != (one.split()[0] in usual)
+    )
     lines = [
         f"Target {harmless(scope.target)}, account {harmless(scope.account)}",
         f"Limits: resets {resets}, deletes {deletes}, updates {updates}{share}",
@@ -415,6 +424,8 @@ def show_text(plan: Plan, declared: Declared, *, paint: Paint = PLAIN) -> str:
         }.get(view.cls, (str, paint.update))
         lines.append((differing if view.differs else usual)(row))
     change = entry.change if isinstance(entry, Blocked) else entry
+    if isinstance(change, Change):
+        lines += [f"{paint.strong('⇒')} {' '.join(effect_parts(effect))}" for effect in change.effects]
     if isinstance(change, Change) and change.live is not None:
         for member, value in carried(plan.account.kind, change.fields, change.live.body):
             lines.append(f"carried into the body as it is: {harmless('.'.join(member))} = {shown(value)}")

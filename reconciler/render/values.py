@@ -153,6 +153,10 @@ SIGNS: Mapping[str, tuple[str, str]] = {
     "-": ("delete", "a resource is deleted, or a row is removed"),
     "↺": ("reset", POLICIES[Policy.RESET]),
     "=": ("kept", "the live value is sent back as it is; of a seed: nothing is to be sent"),
+    "⇒": (
+        "effect",
+        "what the change does to people; limits.effects and consent call it by the name in brackets",
+    ),
     "!": ("blocked", "a safety rule keeps it back, and the line says what to do; applied: it was skipped"),
     "?": ("in doubt", "nothing says whether an earlier write was carried out; it is not repeated by itself"),
     "→": ("send", "a test batch is sent, and mail really goes; between two values: from and to"),
@@ -239,11 +243,6 @@ def log_line(now: float, level: Level, event: str, fields: Mapping[str, Any]) ->
 def moment(at: float) -> str:
     """Return a time in UTC, to the millisecond."""
     return datetime.fromtimestamp(at, UTC).isoformat(timespec="milliseconds")
-
-
-def milliseconds(seconds: float) -> float:
-    """Return a duration as logs hold it."""
-    return round(seconds * 1000, 3)
 
 
 def problems_text(problems: Sequence[Problem], *, paint: Paint = PLAIN) -> str:

@@ -135,13 +135,14 @@ def test_a_body_refused_for_members_that_were_carried_names_the_line_to_write(wo
     files = (world.folder / "configs" / "welcome.yaml").read_text("utf-8")
     world.variants = Variants(server_extras="stable")
     world.write("welcome.yaml", files.replace("survey: Customer satisfaction 2026", "survey_id: 1"))
-    run = world.applies()
+    other_survey = Consent(resets=None, effects={"switches_survey": 1})
+    run = world.applies(other_survey)
     assert "The survey 1 does not exist. Correct what the API names." in run.out
     assert "as they were: CreateDate, SurveySettings.LinkVersion." in run.out
     assert "server_members" not in run.out  # the refusal names none of them
     with world.state.transaction() as documents:
         documents.put(CONFIGS, 1, {**(documents.get(CONFIGS, 1) or {}), "Extras": {"Contacts": 4}})
-    run = world.applies()
+    run = world.applies(other_survey)
     assert "as they were: Contacts." in run.out
     assert "server_members" not in run.out  # nor does the path of the request
 

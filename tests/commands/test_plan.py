@@ -14,6 +14,11 @@ OTHER = "import_configs:\n  other: {name: Other%s}\n"
 RESET_LINE = (
     '    ↺ date_format                               "dd/MM/yyyy" → (empty)  reset by policy, default assumed'
 )
+EFFECTS = """\
+    ⇒ people are invited 3 days earlier: imported now, Wed 23 Sep 16:13 instead of Sat 26 Sep 16:13 \
+(Europe/Amsterdam) [mails_earlier, inferred]
+    ⇒ dates are read as the account's own form, not dd/MM/yyyy: others are refused or misread \
+[reads_dates_otherwise, inferred]"""
 UNTOLD = (
     "No earlier run is known of import_configs.welcome: what changed in git and what changed live cannot be "
     "told apart."
@@ -36,6 +41,7 @@ def test_a_plan_says_where_shows_sets_resets_and_kept_values_and_its_summary_las
         "    ~ survey_settings.invitation_delay_in_days  5            → 2",
         "    = survey_settings.expiration_after_days     14  kept",
         RESET_LINE,
+        *EFFECTS.splitlines(),
         "",
         "↺ not declared: the PUT leaves it out, and the server puts it back to its default.",
         "",

@@ -76,7 +76,10 @@ CHANGES: dict[str, Callable[[World], None]] = {
     "another live value": lambda world: world.change(1, SurveySettings={"InvitationDelayInDays": 8}),
     "other fields": lambda world: rewrite(world, C1, "name: C1", "name: Other"),
     "a reset instead": lambda world: rewrite(
-        world, C1, "survey_settings: {invitation_delay_in_days: 1}", "reset: [survey_settings]"
+        world,
+        C1,
+        "survey_settings: {invitation_delay_in_days: 1}",
+        "reset: [survey_settings], accept_effects: [mails_at_once]",
     ),
     "another key": lambda world: rewrite(world, C1, "{c1: {", "{c9: {"),
 }

@@ -85,7 +85,7 @@ def test_moved_keys_are_told_in_full(loaded: Read) -> None:
         ("schedule: {note: a}", "write note one level up, beside schedule"),
         ("keep: [survey]", "write schedule.survey: survey stands under schedule"),
         ("open: true", "write is_open"),
-        ("xyz: 1", "known here: absent, accept, columns,"),
+        ("xyz: 1", "known here: absent, accept, accept_effects, columns,"),
         ("columns: [{Number: 1, fills: a}]", "write number"),
     ],
 )

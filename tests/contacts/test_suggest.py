@@ -53,7 +53,7 @@ def suggested(
                 'field_delimiter: ";"  #',
                 "default_language_code: nl  # the header is in Dutch: check that the contacts read it",
                 "targets: [sandbox]  # without this line it lives on every target",
-                "or one for a member that has a column: B.",
+                "Left to you: columns that no mapping is about, for no known word heads them: B.",
             ],
         ),
         (
