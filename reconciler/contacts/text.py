@@ -5,6 +5,8 @@ from __future__ import annotations
 import codecs
 import csv
 import re
+import struct
+import zlib
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
@@ -19,6 +21,8 @@ from reconciler.problems import Severity
 if TYPE_CHECKING:
     from reconciler.contacts.reading import Table
 
+# What reading a packed file raises where its bytes make no sense.
+DAMAGED = (BadZipFile, EOFError, LookupError, OSError, RuntimeError, ValueError, struct.error, zlib.error)
 _BLOCK = 1 << 20
 _SAMPLE = 1 << 18  # characters by which the delimiter is found
 _FEWEST = 16  # lines in a block: a contact has some 40 members of 256 characters at most
@@ -55,7 +59,7 @@ def what_is(path: Path, head: bytes) -> str:
         try:
             with ZipFile(path) as packed:
                 names = {*packed.namelist()}
-        except (BadZipFile, ValueError):
+        except DAMAGED:
             return "a packed file that is damaged"
         return next((what for name, what in _PACKED.items() if name in names), "a packed file (zip)")
     if "EncryptedPackage".encode("utf-16-le") in head:

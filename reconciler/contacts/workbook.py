@@ -10,11 +10,12 @@ from collections.abc import Iterator
 from datetime import date, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
-from zipfile import BadZipFile, ZipFile
+from zipfile import ZipFile
 
 from reconciler.config.names import visible
 from reconciler.contacts.codes import member_named
 from reconciler.contacts.dates import written
+from reconciler.contacts.text import DAMAGED
 from reconciler.errors import missing_extra
 from reconciler.problems import Severity
 
@@ -33,7 +34,7 @@ _HIDDEN = re.compile(rb'<(?:\w+:)?row (?=[^<>]* hidden="(?:1|true)")[^<>]*?r="(\
 def open_workbook(path: Path, table: Table) -> None:
     """Open the first sheet of a workbook, and say what else it holds.
 
-    Errors: `OSError`; `UsageError` without the library that reads workbooks.
+    Errors: `UsageError` without the library that reads workbooks.
     """
     try:
         from python_calamine import CalamineError, CalamineWorkbook, SheetTypeEnum, SheetVisibleEnum
@@ -47,7 +48,7 @@ def open_workbook(path: Path, table: Table) -> None:
             at = next(i for i, one in enumerate(sheets) if one.typ == SheetTypeEnum.WorkSheet)
             _scan(packed, _name_of(packed, at), table)
         sheet = book.get_sheet_by_index(at)
-    except (BadZipFile, CalamineError, LookupError, StopIteration, ValueError) as error:
+    except (*DAMAGED, CalamineError, StopIteration) as error:
         what = str(error) if type(error) is ValueError else "it is damaged"
         hint = "open it in Excel, and save it again as .xlsx"
         table.notes.clear()

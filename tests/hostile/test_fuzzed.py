@@ -8,6 +8,7 @@ import tempfile
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, closing
 from copy import deepcopy
+from datetime import date
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -27,6 +28,9 @@ from reconciler.commands.plan import read_target
 from reconciler.commands.session import open_session
 from reconciler.commands.workspace import CUSTOMER_SEEDS
 from reconciler.config.load import load
+from reconciler.contacts.model import ImportRules
+from reconciler.contacts.reading import open_contacts
+from reconciler.contacts.rows import judge
 from reconciler.errors import FilesInvalid, ReconcilerError
 from reconciler.expoints.client import open_expoints
 from reconciler.expoints.planning import SeedsPlan
@@ -77,6 +81,16 @@ def read_or_refuse(files: Mapping[str, str | bytes]) -> None:
     assert_harmless("".join(str(problem.place) for problem in problems))
     text = json.dumps([problem_document(problem) for problem in problems])
     assert len(strict(text)) == len(problems)
+
+
+def check_contacts(content: bytes) -> None:
+    rules = ImportRules("import_configs.a", "sandbox", {1: "Email", 2: "DateOfBirth"}, date_format="d/M/yyyy")
+    with tempfile.TemporaryDirectory() as name:
+        file = Path(name) / "contacts.csv"
+        file.write_bytes(content)
+        checked = judge(open_contacts(file, rules), rules, today=date(2026, 12, 1))
+    assert_harmless(problems_text(checked.problems))
+    assert_harmless("\n".join([checked.dialect, *checked.unknown, *map(str, checked.results)]))
 
 
 def dumped(document: Any) -> bytes:
@@ -294,6 +308,7 @@ FILES: dict[str, tuple[int, Inputs, Callable[[Any], Mapping[str, str | bytes]]]]
 FUZZERS: dict[str, tuple[int, Inputs, Callable[[Any], object]]] = {
     "configurations": (18, answers_to(about_configurations, "plan show apply"), running(CONFIGS)),
     "customers": (12, answers_to(about_customers, "plan apply"), running(SEEDS)),
+    "contacts": (5, tables, check_contacts),
     "headers": (30, st.tuples(requests, st.lists(answer, min_size=1, max_size=4)), ask),
 }
 
