@@ -28,7 +28,7 @@ from reconciler.errors import UsageError
 from reconciler.problems import Place, Problem, Severity
 
 _ERROR, _WARNING, _HINT = Severity.ERROR, Severity.WARNING, Severity.HINT
-_BATCH = 4096  # rows
+_BATCH = 512  # rows: few enough that they stay in the processor's cache
 _MOST_DATES = 1 << 15  # different ones of a column that are kept until they are looked at
 _LOOKED_AT, _MOST_ABOVE = 50, 10  # rows at the beginning, and those of them that may be the header
 
@@ -184,7 +184,7 @@ class Table(Struct, eq=False):
                     blank.clear()
                     total, last = total + len(part), (number + at - 1, part[-1])
                     yield number + start, part
-                blank += [number + at] if at < len(batch) and len(blank) < _BATCH else []
+                blank += [number + at] if at < len(batch) and len(blank) < 8 * _BATCH else []
                 start = at + 1
             number += len(batch)
         del self.problems[self.opened :]
