@@ -470,7 +470,11 @@ def _mapped(table: Table, known: Mapping[int, str], at: int, mappings: Mapping[i
         fits[base] = (inside, alike), columns
     base = 1 if fits[1][0] >= fits[0][0] else 0
     columns = fits[base][1]
-    tells = f"from {base} fits this file" if fits[0][0] != fits[1][0] else "nothing here tells; read from 1"
+    tells = (
+        f"from {base} fits this file better"
+        if fits[0][0] != fits[1][0]
+        else "nothing here tells; read from 1"
+    )
     table.unknown.append(f"whether source_column_number counts from 0 or from 1: {tells}")
     for index, member in columns.items():
         where = f"source_column_number {index + base} ({member})"
@@ -479,7 +483,7 @@ def _mapped(table: Table, known: Mapping[int, str], at: int, mappings: Mapping[i
         if not 0 <= index < table.width:
             message = f"{where} is beyond the last column of the file, {letters_of(table.width - 1)}"
             table.say(_ERROR, "column-beyond-file", at, table.width - 1, message)
-        elif known.get(index, member) != member:
+        elif known.get(index, member) != member and not member.startswith("CustomField"):
             is_word = index < len(table.header) and member_of(table.header[index])
             header = f', headed "{visible(table.header[index])}"' if is_word else ""
             message = f"{where} is column {letters}{header}, which looks like {known[index]}"

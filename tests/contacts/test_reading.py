@@ -56,6 +56,7 @@ FILES: Sequence[tuple[Mapping[str, Any], str | bytes, str]] = [
      "e column-beyond-file 1:3, w unmapped-column 1:3"),
     ({"columns": {1: "FirstName", 2: "Email", 3: "DateOfBirth"}}, ROWS,
      "e column-contradicts-header 1:1, e column-contradicts-header 1:2"),
+    ({"columns": {1: "Email", 2: "CustomField1", 3: "DateOfBirth"}}, ROWS, ""),
     ({"columns": {1: "Email", 2: "email", 3: "DateOfBirth"}}, ROWS,
      "e column-contradicts-header 1:2, e two-columns-one-member 1:2"),
     ({"columns": {2: "FirstName", 3: "DateOfBirth"}, "email_is_required": True}, ROWS,
