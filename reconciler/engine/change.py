@@ -144,6 +144,12 @@ class Change(Struct, frozen=True, dict=True):
         return tuple(view for view in self.differing if view.cls is FieldClass.RESET)
 
     @property
+    def urgent(self) -> tuple[Effect, ...]:
+        """What no reviewer may miss of its effects: what comes sooner, and what consent is asked for."""
+        refused = self.scope.limits.refused_effects
+        return tuple(one for one in self.effects if one.is_sooner or one.name in refused)
+
+    @property
     def is_changed_live(self) -> bool:
         """Whether any of its differences was brought about on the account since the last write."""
         return any(view.drift in (Drift.LIVE, Drift.BOTH) for view in self.fields)

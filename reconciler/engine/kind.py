@@ -103,7 +103,7 @@ class Effect(Struct, frozen=True):
     @property
     def is_sooner(self) -> bool:
         """Whether something happens to people that did not, or earlier than it did."""
-        return self.after is not None and (self.before is None or self.after < self.before)
+        return self.direction == "sooner" or (self.after is not None and self.before is None)
 
 
 OPPOSITES: Mapping[str, str] = {

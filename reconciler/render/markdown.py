@@ -358,13 +358,13 @@ def _change(planned: TargetReport, change: Change) -> Fold:
         f"{symbol} {element(change.key)} {what}{name}{f' <b>{resets}</b>' if resets else ''}",
         _change_body(planned, change),
         f"{symbol} {code(change.key)} {what}{f', {resets}' if resets else ''}",
-        below=_effects(change, is_sooner=True),
+        below=_effects(change, is_urgent=True),
     )
 
 
-def _effects(change: Change | None, *, is_sooner: bool) -> list[str]:
-    """Return what a change does to people: what comes sooner, which stands outside of a fold, or the rest."""
-    some = [one for one in change.effects if one.is_sooner is is_sooner] if change else []
+def _effects(change: Change | None, *, is_urgent: bool) -> list[str]:
+    """Return what a change does to people: what is urgent, which stands outside of a fold, or the rest."""
+    some = [one for one in change.effects if (one in change.urgent) is is_urgent] if change else []
     return [f"⇒ {_sentence(text)} {_name(mark)}" for text, mark in map(effect_parts, some)]
 
 
@@ -376,7 +376,7 @@ def _what(change: Change) -> tuple[str, str]:
 
 def _change_body(planned: TargetReport, change: Change | None, above: Sequence[str] = ()) -> list[str]:
     """Return what is folded of a change: sentences `above` it, what it does to people, its fields."""
-    told = "\n".join(f"- {one}" for one in (*above, *_effects(change, is_sooner=False)))
+    told = "\n".join(f"- {one}" for one in (*above, *_effects(change, is_urgent=False)))
     if change is None:
         return [told] if told else []
     found = [f"Found by its name; to keep it: {code(adoption_line(change))}"] if change.adopted else []
@@ -394,7 +394,7 @@ def _blocked(planned: TargetReport, blocked: Blocked) -> Fold:
         _change_body(planned, change, reasons),
         f"{symbol} {code(blocked.key)} {why}{before}: {'; '.join(reasons)}",
         is_open=True,
-        below=_effects(change, is_sooner=True),
+        below=_effects(change, is_urgent=True),
     )
 
 
@@ -470,7 +470,7 @@ def _outcome(planned: TargetReport, outcome: Outcome, change: Change | None) -> 
         _change_body(planned, change, sentences),
         f"{symbol} {code(outcome.key)} {what}{': '.join([outcome.result.value, *sentences])}",
         is_open=outcome.result is not Result.APPLIED or bool(outcome.warnings),
-        below=_effects(change, is_sooner=True),
+        below=_effects(change, is_urgent=True),
     )
 
 

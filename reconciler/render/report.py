@@ -157,14 +157,16 @@ class TargetReport(Struct, frozen=True):
     def people(self) -> str:
         """What is done to people, with the number of changes that do; empty where none does anything.
 
-        Sooner things come first. Of an apply, what was applied counts; of a plan, what is blocked is apart.
+        What is urgent comes first. Of an apply, what was applied counts; of a plan, what is blocked is apart.
         """
         done = {end.key for end in self.outcomes if end.result is Result.APPLIED}
         made = [one for one in self.plan.changes if not self.is_applied or one.key in done]
         blocked = [one.change for one in self.plan.blocked if one.change and not self.is_applied]
         texts = []
         for some, what in ((made, ""), (blocked, "blocked: ")):
-            sums = Counter(key for one in some for key in {(not e.is_sooner, e.name) for e in one.effects})
+            sums = Counter(
+                key for one in some for key in {(e not in one.urgent, e.name) for e in one.effects}
+            )
             ordered = sorted((is_later, -number, name) for (is_later, name), number in sums.items())
             named = [f"{name.replace('_', ' ')} ({-number})" for _, number, name in ordered]
             texts += [f"{what}{', '.join(named)}"] if named else []
@@ -251,8 +253,8 @@ def problems_of(reports: Sequence[Reported]) -> list[Problem]:
                     severity=Severity.WARNING,
                 )
                 for change in one.plan.changes
-                for effect in change.effects
-                if effect.is_sooner and change.key in places and one.is_caused(change)
+                for effect in change.urgent
+                if change.key in places and one.is_caused(change)
             ]
         for seed in one.seeds.seeds:
             for b in seed.blocks if seed.kept_back else ():

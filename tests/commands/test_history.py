@@ -71,7 +71,9 @@ def test_the_fields_that_a_run_wrote_are_shown_with_what_stood_there(world: Worl
     assert "~ import_configs.welcome  update id 1: applied" in out
     assert "~ survey_settings.invitation_delay_in_days  5 → 2" in out
     assert '↺ date_format                               "dd/MM/yyyy" → (empty)' in out
+    assert "⇒ people are invited 3 days earlier [mails_earlier]" in out
     [written] = shown(world, 1, json=True).document["operations"]
+    assert "mails_earlier" in [one["name"] for one in written["effects"]]
     assert written["body_before"]["DateFormat"] == before["DateFormat"]
     assert "DateFormat" not in written["body_sent"]
     assert written["body_after"]["SurveySettings"]["InvitationDelayInDays"] == 2

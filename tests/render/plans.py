@@ -44,7 +44,14 @@ def effects(text: str = "Robot") -> tuple[Effect, ...]:
     """One that comes sooner than before, and one without a time."""
     before, after = (NOW + timedelta(days=days) for days in (5, 2))
     return (
-        Effect("mails_earlier", f"sooner: {text}", ("battery.count",), before=before, after=after),
+        Effect(
+            "mails_earlier",
+            f"sooner: {text}",
+            ("battery.count",),
+            before=before,
+            after=after,
+            direction="sooner",
+        ),
         Effect(text, f"rest: {text}", ("name",), Certainty.INFERRED),
     )
 

@@ -9,9 +9,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
-from reconciler.engine.change import Action, Block
+from reconciler.engine.change import Action, Block, Limits
 from reconciler.engine.outcome import Outcome, Result
 from reconciler.expoints.planning import SeedsPlan
+from reconciler.problems import Severity
 from reconciler.render.github import Links
 from reconciler.render.html import html
 from reconciler.render.markdown import (
@@ -27,9 +28,9 @@ from reconciler.render.markdown import (
     marker,
     prose,
 )
-from reconciler.render.report import Reported, Stopped
+from reconciler.render.report import Reported, Stopped, problems_of
 from reconciler.render.values import harmless
-from tests.engine.toys import live
+from tests.engine.toys import PLACE, live
 from tests.hostile.fuzzing import HARMFUL, share
 from tests.hostile.looking import assert_harmless
 from tests.render.plans import ADDRESS, applied, change, in_trouble, planned, stopped
@@ -121,6 +122,16 @@ def test_what_comes_to_people_sooner_stands_outside_of_the_fold_and_the_rest_in_
         (False, False),
         *[(False, True), (True, False)] * 3,
     ]
+
+
+def test_what_is_refused_without_consent_stands_outside_of_the_fold_once_it_is_consented_to() -> None:
+    one = change(1)
+    one = replace(one, scope=replace(one.scope, limits=Limits(refused_effects=frozenset({"Robot"}))))
+    made = planned(split=False, blocked=0)
+    report = replace(made, plan=replace(made.plan, changes=(one,)), places={one.key: PLACE})
+    assert "\n</details>\n\n- ⇒ sooner: Robot `[mails_earlier]`\n- ⇒ rest: Robot" in markdown([report])
+    problems = [(each.code, each.severity) for each in problems_of([report])]
+    assert problems[:2] == [("mails_earlier", Severity.WARNING), ("Robot", Severity.WARNING)]
 
 
 @pytest.mark.parametrize("room", [COMMENT, Limit(6000, len)])

@@ -363,7 +363,7 @@ def _effects(change: Change) -> Iterator[Document]:
                 anchor = "start" if part < _NEAR else "end" if part > 100 - _NEAR else "middle"
                 points.append({"part": part, "words": words, "anchor": anchor})
         name, text = harmless(one.name), effect_text(one)
-        yield {"name": name, "text": text, "points": points, "is_sooner": one.is_sooner}
+        yield {"name": name, "text": text, "points": points, "is_urgent": one in change.urgent}
 
 
 def _blocked(planned: TargetReport, blocked: Blocked, links: Links) -> Card:
