@@ -6,6 +6,7 @@ kept of a row that is right. What a library would take long to prove, a stricter
 
 from __future__ import annotations
 
+import gc
 import re
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -28,6 +29,7 @@ CodeOf = Callable[[str], str]
 """From a value without outer blanks to the code that it gets, empty where it is right."""
 
 MOST_ADDRESSES = 6_000_000  # among which duplicates are found
+_MOST_ALIVE = 200_000  # objects
 _MOST_SHAPES, _MOST_SAMPLED, _LONGEST_SHAPE = 3, 10_000, 32
 _WHAT = "a check of contacts"
 _CONTROL = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\u200b\u2060\ufeff]")
@@ -272,19 +274,26 @@ def judge(
         if RESULT_CODES[where[0]].refuses:
             refused[at] = 1
 
-    for first, batch in table.batches():
-        done = len(refused)
-        refused.extend(bytes(len(batch)))
-        numbers.extend(range(first, first + min(len(batch), MOST_ROWS - len(numbers))))
-        for index, member in members.items():
-            cells = tuple(map(itemgetter(index), batch)) if index < len(batch[0]) else ("",) * len(batch)
-            values = tuple(map(str.strip, cells))
-            for at, code in chain(_form(member, cells, values), _meaning(judges[index], values)):
-                note((code, index), done + at, first + at, cells[at])
-            if index == email:
-                for at in repeated(map(str.casefold, values)):
-                    note((duplicate, index), done + at, first + at, cells[at])
-        progress(len(refused))
+    thresholds = gc.get_threshold()
+    gc.set_threshold(
+        _MOST_ALIVE
+    )  # more than a batch has: else a third of the time goes by looking for cycles
+    try:
+        for first, batch in table.batches():
+            done = len(refused)
+            refused.extend(bytes(len(batch)))
+            numbers.extend(range(first, first + min(len(batch), MOST_ROWS - len(numbers))))
+            for index, member in members.items():
+                cells = tuple(map(itemgetter(index), batch)) if index < len(batch[0]) else ("",) * len(batch)
+                values = tuple(map(str.strip, cells))
+                for at, code in chain(_form(member, cells, values), _meaning(judges[index], values)):
+                    note((code, index), done + at, first + at, cells[at])
+                if index == email:
+                    for at in repeated(map(str.casefold, values)):
+                        note((duplicate, index), done + at, first + at, cells[at])
+            progress(len(refused))
+    finally:
+        gc.set_threshold(*thresholds)
 
     results = list(_absent(members.values(), rules, numbers, len(refused)))
     is_none = any(RESULT_CODES[one.code].refuses for one in results)
