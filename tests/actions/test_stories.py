@@ -266,7 +266,8 @@ def test_what_is_called_like_a_command_is_only_text(scene: Scene, tmp_path: Path
     assert only(scene.apply(scene.forge.merged("squash", number))).conclusion == "success"
     scene.edit_live(1, 5)
     assert only(scene.drift()).conclusion == "success"
-    assert commands(scene) == {"add-mask"}
+    told = "warning file=configs/c1.yaml,line=1,col=18,title=mails_earlier import_configs.c1"
+    assert commands(scene) == {"add-mask", told}  # the one of ours: people are mailed sooner
     assert [*tmp_path.rglob("pwned")] == []
 
 
