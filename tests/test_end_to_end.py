@@ -98,7 +98,7 @@ def test_wrong_usage_ends_with_one(workspace: Path) -> None:
         ("plan --targt x", "'--targt'. Did you mean '--target'?"),
         ("plan --fromat json", "'--fromat'. Did you mean '--format'?"),
         ("plan -q", "'-q'. Did you mean '--quiet'?"),
-        ("apply --allow", "'--allow'. Did you mean '--allow-hide' or '--allow-resets'?"),
+        ("apply --allow", "'--allow'. Did you mean '--allow-effect' or '--allow-hide' or '--allow-resets'?"),
         ("apply --dry-run", "'--dry-run'."),  # and not --prune
         ("history --limt 3", "'--limt'. Did you mean '--limit'?"),
         ("--target x plan", "'--target'. Options stand after the verb."),

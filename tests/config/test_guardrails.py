@@ -86,6 +86,17 @@ ROWS: list[tuple[Mapping[str, str], Mapping[str, str], list[str]]] = [
     ({}, {}, []),
     (beside("limits: {resets: 5}"), beside("limits: {resets: 3}"), []),
     ({}, beside("limits: {updates: 40%}"), ["6 limits.updates: 30% from 10 live on → 40% from 10 live on"]),
+    (
+        {},
+        beside("limits: {effects: {mails_at_once: allow}}"),
+        ["6 limits.effects.mails_at_once: refuse → allow"],
+    ),
+    (beside("limits: {effects: {hides: refuse}}"), beside("limits: {effects: {mails_later: refuse}}"), []),
+    (
+        apart("limits: {effects: {mails_later: refuse}}"),
+        {},
+        ["3 limits.effects.mails_later: refuse → allow stood at guards.yaml:2"],
+    ),
     # a file of their own, that changes, moves or goes
     (apart("limits: {resets: 1}"), apart("limits: {resets: 2}"), ["guards.yaml:2 limits.resets: 1 → 2"]),
     (apart("limits: {resets: 1}"), beside("limits: {resets: 1}"), []),

@@ -11,6 +11,7 @@ from typing import Any
 from msgspec.structs import replace
 from ruamel.yaml import YAML
 
+from reconciler.checkmarket.effects import RULES
 from reconciler.checkmarket.model import IMPORT_CONFIGS
 from reconciler.engine.body import put, read_back, written
 from reconciler.engine.kind import Declared, Given, Json, Kind, Policy, Reference, Ruling
@@ -20,7 +21,8 @@ from tests.properties.world import TARGET, Report, Situation
 
 # One request at a time, so that the ids of what is created do not depend on which thread is first.
 _CHECKMARKET: dict[str, Json] = {"url": "sandbox:", "parallelism": 1}
-_LIMITS: dict[str, Json] = {"updates": "100%", "deletes": 99}
+_EFFECTS = {name: "allow" for name, rule in RULES.items() if rule.refused and name != "hides"}
+_LIMITS: dict[str, Json] = {"updates": "100%", "deletes": 99, "effects": {**_EFFECTS}}
 
 
 def write_workspace(folder: Path, situation: Situation) -> Path:
