@@ -213,7 +213,7 @@ def test_a_stream_that_is_not_utf_8_gets_plain_signs_and_a_program_utf_8(
         assert ended.returncode == 0, ended.stderr
         return ended.stdout
 
-    for arguments in (("plan", "--format", "json"), ("schema", "workspace")):
+    for arguments in (("plan", "--only", "zoe", "--format", "json"), ("schema", "workspace")):
         assert printed(*arguments, PYTHONIOENCODING=encoding) == printed(*arguments)
     text = printed("plan", PYTHONIOENCODING=encoding).decode(encoding)
     reset = re.compile("    ↺ .* → " if encoding == "utf-16" else "    R .* -> ")

@@ -281,7 +281,7 @@ def read_live(
     account = AccountProfile(session.kind, explicit, defaults, memory.last_writes)
     limits = session.target.guardrails.limits
     zone, now = session.workspace.settings.time_zone, session.environment.clock.now()
-    at = datetime.fromtimestamp(now, zone)
+    at = datetime.fromtimestamp(now // 60 * 60, zone)  # to the minute, as it is told
     scope = Scope(session.target.name, session.account_name, limits, session.parts, at=at)
     return LiveSnapshot(session, memory, scope, account, resolved, inventory, listing, reader, consent)
 
