@@ -246,6 +246,7 @@ def install_command(*requirements: str) -> str:
         return f"pipx inject {home.name} {named}"
     if (home / "uv-receipt.toml").exists():
         return f"uv pip install --python {shlex.quote(sys.executable)} {named}"
-    if find_spec("pip") is None:  # an environment without pip of its own, which another one fills
-        return f"python3 -m pip --python {shlex.quote(sys.executable)} install {named}"
+    if find_spec("pip") is None:  # another Python fills it: that below it, as python3 may be its own by PATH
+        base = shlex.quote(getattr(sys, "_base_executable", "python3"))
+        return f"{base} -m pip --python {shlex.quote(sys.executable)} install {named}"
     return f"{shlex.quote(sys.executable)} -m pip install {named}"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import shutil
 import subprocess
@@ -71,7 +72,8 @@ def test_the_first_command_runs_the_main_job_in_a_fresh_copy(tmp_path: Path) -> 
         [".venv/bin/reconciler", "history"], cwd=tmp_path, capture_output=True, text=True
     )
     command = refused.stderr.strip().partition("install it: ")[2]
-    subprocess.run(["bash", "-c", command], cwd=tmp_path, check=True, capture_output=True)
+    on_path = {**os.environ, "PATH": f"{tmp_path}/.venv/bin{os.pathsep}{os.environ['PATH']}"}
+    subprocess.run(["bash", "-c", command], cwd=tmp_path, check=True, capture_output=True, env=on_path)
     again = subprocess.run([".venv/bin/reconciler", "history"], cwd=tmp_path, capture_output=True, text=True)
     assert "install it" not in again.stderr
     assert "127.0.0.1" in again.stderr
