@@ -294,6 +294,7 @@ class Table(Struct, eq=False):
         elif declared and fits < most:
             severity, found = _ERROR, f"{found}, {fits:,} in date_format {declared}"
             hint = f"write date_format: {best[0]}" if len(best) == 1 else "write the one that is meant"
+            hint += f", or write the dates of the file in {declared}"
             hint = "leave the time of day out" if TIMED in named else hint
         elif len(best) > 1:
             severity, code = _HINT if declared else _WARNING, "ambiguous-dates"
@@ -385,7 +386,8 @@ def _open_rows(table: Table) -> None:
             table.say(_WARNING, "title-rows", above[0], 0, message, "remove what stands above the header")
     else:
         message = "there is no header, or one of words that are not known"
-        table.say(_HINT if table.rules.columns else _WARNING, "no-header", table.first, 0, message)
+        hint = "" if table.rules.columns else "put names above the columns, or declare column_mappings"
+        table.say(_WARNING if hint else _HINT, "no-header", table.first, 0, message, hint)
     _judge_first_row(table, at)
     _find_columns(table, at or table.first, filled)
 
@@ -447,7 +449,8 @@ def _find_columns(table: Table, at: int, filled: Sequence[tuple[int, list[str]]]
             table.say(_WARNING, "unmapped-column", at, index, message, "map it, or remove the column")
     else:
         table.columns = known
-        table.unknown.append("column_mappings are not declared: as on the account; here by the header")
+        told = "here by the header" if table.header else "without a header, addresses alone are found"
+        table.unknown.append(f"column_mappings are not declared: as on the account; {told}")
         for index, word in enumerate(table.header):
             if index not in known and (member := member_of(word)) in known.values():
                 other = letters_of(next(i for i, one in known.items() if one == member))
@@ -482,7 +485,8 @@ def _mapped(table: Table, known: Mapping[int, str], at: int, mappings: Mapping[i
         first = next(other for other, one in columns.items() if one == member)
         if not 0 <= index < table.width:
             message = f"{where} is beyond the last column of the file, {letters_of(table.width - 1)}"
-            table.say(_ERROR, "column-beyond-file", at, table.width - 1, message)
+            hint = "add the column to the file, or remove its mapping"
+            table.say(_ERROR, "column-beyond-file", at, table.width - 1, message, hint)
         elif known.get(index, member) != member and not member.startswith("CustomField"):
             is_word = index < len(table.header) and member_of(table.header[index])
             header = f', headed "{visible(table.header[index])}"' if is_word else ""
