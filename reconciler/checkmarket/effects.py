@@ -424,7 +424,7 @@ def effects(before: Values | None, after: Values | None, at: datetime | None) ->
             ]
             what = ", ".join(paths) if rule.is_joint else _COOLDOWNS.get(path, path)
             text = rule.text.format(before=values[0], after=values[1], what=what)
-            is_open = path in _COOLDOWNS and not new.get(_SWITCH)
+            is_open = path in _COOLDOWNS and not (old.get(_SWITCH) and new.get(_SWITCH))
             is_open |= path == _UPDATE_TYPE and not (old.get(path) and new.get(path))
             sure = Certainty.UNKNOWN if is_open else rule.certainty
             found.append(_effect(name, text, paths if rule.is_joint else [path], certainty=sure))
@@ -434,48 +434,60 @@ def effects(before: Values | None, after: Values | None, at: datetime | None) ->
 def _timed(
     old: Values, new: Values, turned: Mapping[str, str], was: Timeline | None, line: Timeline | None
 ) -> Iterator[Effect]:
-    """Yield what the times do: of the invitation, and of its end."""
-    for delay, clock, never, any_time in (
-        (DELAY, INVITATION_TIME, 0, time.min),
-        (EXPIRATION, EXPIRATION_TIME, _LAST.toordinal(), time.max),
+    """Yield what the times do: of the invitation, and of its end.
+
+    A time of day that comes or goes is one effect, and a delay the other way beside it another.
+    """
+    lines, day = [one for one in (was, line) if one], 24 * 60 * 60
+    for delay, clock, no_days, no_time in (
+        (DELAY, INVITATION_TIME, 0, 0),
+        (EXPIRATION, EXPIRATION_TIME, 1 << 32, day),
     ):
         paths = [path for path in (delay, clock) if path in turned]
         emptied, filled = ([path for path in paths if turned[path] == turn] for turn in ("emptied", "set"))
         days = [_days(one.get(delay)) for one in (old, new)]
+        is_open = clock in (*emptied, *filled)  # there are no two times to compare
         before, after = (
-            timedelta(n or never, hours=of_day.hour, minutes=of_day.minute, seconds=of_day.second)
+            (n or no_days) * day + (at.hour * 60 * 60 + at.minute * 60 + at.second if at else no_time)
             for n, one in zip(days, (old, new), strict=True)
-            for of_day in [_clock(one.get(clock)) or any_time]
+            for at in [None if is_open and delay == DELAY else _clock(one.get(clock))]
         )
-        gap, which, sure = abs(after - before), "earlier" if after < before else "later", Certainty.DOCUMENTED
-        hours, minutes = divmod(gap.seconds // 60, 60)
-        parts = [f"{gap.days} day{'s' * (gap.days != 1)}" * bool(gap.days), f"{hours} h" * bool(hours)]
-        parts += [f"{minutes} min" * bool(minutes)]
-        span = " ".join([*filter(None, parts if clock not in (*emptied, *filled) else ()), which])
+        which, gap = "earlier" if after < before else "later", abs(after - before)
+        told = [f"{n} day{'s' * (n != 1)}" for n in (gap // day, *days)]
+        parts = [told[0], f"{gap % day // 3600} h", f"{gap % 3600 // 60} min"]
+        span = " ".join([*(part for part in parts if part[:2] != "0 "), which])
         if delay == EXPIRATION and paths:
-            moments = (was.lapses if was else None, line.lapses if line else None)
-            text, sure = f"the invitation lapses {span}", line.lapses_certainty if line else sure
-            if not all(days):
-                text, sure = (
-                    f"the invitation may lapse {which}{', or never' * (not days[1])}",
-                    Certainty.UNKNOWN,
-                )
-            yield _effect(f"lapses_{which}", text, paths, line, *moments, certainty=sure)
+            sure = max((one.lapses_certainty for one in lines), key=[*Certainty].index, default=None)
+            text = f"the invitation lapses {span}"
+            if is_open or not all(days):
+                text = f"the invitation may lapse {which}{', or never' * (not days[1])}"
+                sure = sure if all(days) else Certainty.UNKNOWN
+            ends = (was.lapses if was else None, line.lapses if line else None)
+            yield _effect(f"lapses_{which}", text, paths, line, *ends, certainty=sure)
             continue
-        moments = (was.invited if was else None, line.invited if line else None)
-        sure = line.invited_certainty if line else sure
+        sure = max((one.invited_certainty for one in lines), key=[*Certainty].index, default=None)
+        mails = (was.invited if was else None, line.invited if line else None)
+        is_past = f"at {new.get(clock)} UTC, or at once where that is past"
+        if not filled and (delay in emptied or (new.get(clock) == "00:00" and not days[1])):
+            emptied = paths  # every import is later than the first minute of its day
         if emptied:
-            may_be = "are" if sure is Certainty.DOCUMENTED else "may be"
-            then = f"{days[0]} day{'s' * (days[0] != 1)} after the import"
-            then = then if delay in emptied else f"at {old[clock]} UTC"
+            certain = line.invited_certainty if line else Certainty.DOCUMENTED
+            may_be = "are" if certain is Certainty.DOCUMENTED else "may be"
+            then = f"{told[1]} after the import" if delay in emptied else f"at {old[clock]} UTC"
             text = f"people {may_be} mailed at once, no longer {then}"
-            named = [path for path in paths if path not in filled]
-            yield _effect("mails_at_once", text, named, line, *moments, certainty=sure)
-        if paths and (filled or not emptied):
-            text = "people are no longer mailed at once" if filled else f"people are invited {span}"
-            named = [path for path in paths if path not in emptied]
-            name = f"mails_{'later' if filled else which}"
-            yield _effect(name, text, named, line, *moments, certainty=sure)
+            yield _effect("mails_at_once", text, emptied, line, *mails, certainty=certain)
+        rest = [path for path in paths if path not in emptied]
+        if filled:
+            text = f"people are invited {told[2]} after the import"
+            text += ", no longer on the day of it" if delay in filled else f", at {new[clock]} UTC"
+            text = text if days[1] else f"people are invited {is_past}"
+            sooner = [delay] if which == "earlier" and turned.get(delay) == "lowered" else []
+            named = [path for path in rest if path not in sooner]
+            yield _effect("mails_later", text, named, line, *mails, certainty=sure)
+            rest = sooner
+        if rest:
+            text = f"people are invited {span}" if days[1] else f"people are invited up to {span}, {is_past}"
+            yield _effect(f"mails_{which}", text, rest, line, *mails, certainty=sure)
 
 
 def _effect(
@@ -491,6 +503,8 @@ def _effect(
     rule = RULES[name]
     if line and name in ("invites", "joins_survey"):
         after, certainty = line.invited, line.invited_certainty
+    if before and after and {"sooner": before < after, "later": after < before}.get(rule.direction):
+        before = after = None  # what is expected is not what may be: another effect, or none, has its times
     moments = [
         f"{'today' if one.date() == line.at.date() else f'{one:%a} {one.day} {one:%b}'}"
         f"{f' {one.year}' * (one.year != line.at.year)} {one:%H:%M}"

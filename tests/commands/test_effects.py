@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
@@ -47,6 +48,37 @@ def test_a_delay_that_becomes_nothing_is_refused_in_words_for_people(
     assert (effect["before"][:16], effect["after"][:16]) == ("2026-09-26T16:13", "2026-09-21T16:13")
     assert world.applies(consent).exit is Exit.REFUSED
     assert world.writes == []
+
+
+@pytest.mark.parametrize(
+    ("days", "clock", "delay", "time", "told"),
+    [
+        (5, None, 1, "09:00", ["invited 1 day after the import, at 09:00 UTC", "invited 4 days earlier"]),
+        (5, None, 6, "09:00", ["invited 6 days after the import, at 09:00 UTC"]),
+        (5, None, 0, "09:00", ["invited at 09:00 UTC, or at once where that is past", AT_ONCE[11:]]),
+        (5, "09:00:00.0000000", 7, None, ["mailed at once, no longer at 09:00 UTC", "invited 2 days later"]),
+        (5, "09:00", 4, None, ["mailed at once, no longer at 09:00 UTC", "invited 1 day earlier"]),
+        (None, "16:00", 0, "00:00", ["mailed at once, no longer at 16:00 UTC"]),
+        (
+            None,
+            "16:00",
+            0,
+            "15:00",
+            ["invited up to 1 h earlier, at 15:00 UTC, or at once where that is past"],
+        ),
+        (None, "16:00", 2, "15:00", ["invited 2 days after the import, no longer on the day of it"]),
+        (5, None, 2**31 - 1, None, ["invited 2147483642 days later"]),
+    ],
+)
+def test_a_time_of_day_and_a_delay_that_change_together_are_told_apart(
+    world: World, days: int | None, clock: str | None, delay: int, time: str | None, told: list[str]
+) -> None:
+    settings = {"SurveyId": 4711, "InvitationDelayInDays": days, "InvitationTime": clock}
+    world.live({1: {**WELCOME, "SurveySettings": settings}})
+    line = f'      invitation_time: "{time}"\n' if time else ""
+    world.write("welcome.yaml", FILES.replace(DELAY, f"{DELAY.replace('2', str(delay))}{line}"))
+    found = re.findall("⇒ people (?:are|may be) (.*?)(?:: imported.*)? \\[mails", world.plans().out)
+    assert sorted(found) == sorted(told)
 
 
 @pytest.mark.parametrize(("number", "exit"), [(None, Exit.DONE), (1, Exit.DONE), (0, Exit.REFUSED)])

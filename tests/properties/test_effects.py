@@ -9,12 +9,13 @@ from zoneinfo import ZoneInfo
 from hypothesis import given
 from hypothesis import strategies as st
 
-from reconciler.checkmarket.effects import RULES, effects
+from reconciler.checkmarket.effects import DELAY, RULES, SURVEY, effects
 from reconciler.checkmarket.model import IMPORT_CONFIGS
 from reconciler.engine.kind import OPPOSITES
 
 AT = datetime(2026, 10, 24, 12, tzinfo=ZoneInfo("Europe/Amsterdam"))
-TIMES = st.sampled_from([None, "00:00", "08:30", "23:59"])
+TIMES = st.sampled_from([None, "", "00:00", "08:30", "23:59", "23:59:59"])
+MOST = 2**31 - 1
 SAID = [
     path
     for path in IMPORT_CONFIGS.by_path
@@ -26,7 +27,7 @@ def values_of(path: str) -> st.SearchStrategy[Any]:
     if path.endswith("_time"):
         return TIMES
     is_number = path.startswith("survey_settings.") and not path.endswith("period")
-    return st.sampled_from([None, 1, 2, 14, 40_000]) if is_number else st.sampled_from([None, True])
+    return st.sampled_from([None, 0, 1, 2, 14, 40_000, MOST] if is_number else [None, False, True])
 
 
 BODIES = st.fixed_dictionaries({path: values_of(path) for path in SAID})
@@ -37,8 +38,15 @@ def test_every_changed_field_has_an_effect_whose_direction_turns_with_it(
     before: dict[str, Any], after: dict[str, Any], at: datetime | None
 ) -> None:
     there, back = effects(before, after, at), effects(after, before, at)
-    changed = {path for path in SAID if before[path] != after[path]}
+    changed = {path for path in SAID if (before[path] or None) != (after[path] or None)}
     assert {path for effect in there for path in effect.paths} == changed
     assert {effect.name for effect in there} <= {*RULES}
     turned = {(path, OPPOSITES[effect.direction]) for effect in back for path in effect.paths}
     assert {(path, effect.direction) for effect in there for path in effect.paths} == turned
+    for effect in there:
+        then, now = (
+            (effect.before, effect.after) if effect.direction == "sooner" else (effect.after, effect.before)
+        )
+        assert not (then and now) or effect.direction == "other" or now <= then
+    if (after[DELAY] or 0) < (before[DELAY] or 0) and before[SURVEY] and after[SURVEY]:
+        assert {effect.name for effect in there} & {"mails_at_once", "mails_earlier"}
