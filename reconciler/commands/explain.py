@@ -122,8 +122,10 @@ def topics() -> Iterator[Topic]:
             "kind": f"An effect ({rule.certainty.value}), direction: {rule.direction}",
             "fields": ", ".join(rule.paths),
             "refused": "unless limits.effects of the target allows it" if rule.refused else "",
-            "consent": by_name if (visible,) != rule.paths else "by --allow-hide KEY",
+            "consent": by_name,
         }
+        if rule.paths == (visible,) and rule.refused:
+            details |= {"refused": "for each one that is not named", "consent": "by --allow-hide KEY"}
         details = {what: text for what, text in details.items() if text}
         yield Topic("effects", name, rule.about, details=details)
     for code, about in WARNINGS.items():

@@ -486,7 +486,7 @@ def _refused_effects(plan: Plan, changes: Sequence[Change], consent: Consent) ->
         told = flag if plan.scope.restores else f"{ways}, or {flag}"
         for key, effect in by_key.items():
             mend = f"if that is meant, {told}" if key == first else f"see {first} for what to do"
-            message = f"refused without consent: {effect.text.partition(':')[0]}; {mend}"
+            message = f"refused without consent: {effect.text.partition(': ')[0]}; {mend}"
             blocks.setdefault(key, []).append(Block(BlockCode.REFUSED_EFFECT, message, effect.paths))
     return blocks
 

@@ -77,8 +77,10 @@ def test_a_time_of_day_and_a_delay_that_change_together_are_told_apart(
     world.live({1: {**WELCOME, "SurveySettings": settings}})
     line = f'      invitation_time: "{time}"\n' if time else ""
     world.write("welcome.yaml", FILES.replace(DELAY, f"{DELAY.replace('2', str(delay))}{line}"))
-    found = re.findall("⇒ people (?:are|may be) (.*?)(?:: imported.*)? \\[mails", world.plans().out)
+    out = world.plans().out
+    found = re.findall("⇒ people (?:are|may be) (.*?)(?:: imported.*)? \\[mails", out)
     assert sorted(found) == sorted(told)
+    assert set(re.findall("without consent: people (?:are|may be) (.*?); if", out)) <= {*told}
 
 
 @pytest.mark.parametrize(("number", "exit"), [(None, Exit.DONE), (1, Exit.DONE), (0, Exit.REFUSED)])
