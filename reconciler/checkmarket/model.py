@@ -432,7 +432,7 @@ def _unusable(
     )
     if field and (field in (row or "\r\n") or (row and row in field)):
         message = "columns and lines are separated by the same characters"
-        yield warning("delimiter-clash", "field_delimiter", message, "choose another, like ';'")
+        yield warning("delimiter-clash", "field_delimiter", message, "choose another for one of them")
     elif field and field in str(values.get("date_format") or ""):
         message = f"it stands in dates too, as date_format {values['date_format']} has them"
         yield warning("delimiter-clash", "field_delimiter", message, "choose another, or put dates in quotes")
