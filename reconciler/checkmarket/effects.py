@@ -20,6 +20,7 @@ DELAY = "survey_settings.invitation_delay_in_days"
 INVITATION_TIME = "survey_settings.invitation_time"
 EXPIRATION = "survey_settings.expiration_after_days"
 EXPIRATION_TIME = "survey_settings.expiration_time"
+_TIMES = frozenset({SURVEY, DELAY, INVITATION_TIME, EXPIRATION, EXPIRATION_TIME})
 
 _LAST = date(9999, 12, 29)  # so that every moment can be told in every time zone
 
@@ -68,11 +69,12 @@ def timeline(values: Values, at: datetime) -> Timeline:
         here = at.astimezone(timezone(at.astimezone(zone).utcoffset() or timedelta()))
         return Timeline(here, str(zone), invited_certainty=Certainty.INFERRED, notes=notes)
     days, unknown = (at.date(), day), list[str]()  # from the first of them days are expected to count
+    each = dict.fromkeys(days)
 
     delay, clock = _days(values.get(DELAY)), _clock(values.get(INVITATION_TIME))
     invited = [at]
     if clock is not None:
-        invited = [max(at, _moment(day, delay, clock)) for day in days]
+        invited = [max(at, _moment(day, delay, clock)) for day in each]
     elif delay:
         invited = [_moment(days[0], delay, at.time())]
     is_moved = len({*invited}) > 1
@@ -87,9 +89,9 @@ def timeline(values: Values, at: datetime) -> Timeline:
     after, clock = _days(values.get(EXPIRATION)), _clock(values.get(EXPIRATION_TIME))
     lapses: list[datetime] = []
     if after and clock is not None:
-        lapses = [_moment(day, after, clock) for day in days]
+        lapses = [_moment(day, after, clock) for day in each]
     elif after:
-        lapses = [_moment(day, after + n, time(), its) for n in (0, 1) for day in days for its in (UTC, zone)]
+        lapses = [_moment(day, after + n, time(), its) for n in (0, 1) for day in each for its in (UTC, zone)]
         unknown.append("at which hour of its day an invitation lapses that has no time is not documented")
     elif clock is not None:
         unknown.append("whether an expiration time without days ends an invitation is not documented")
@@ -373,7 +375,6 @@ RULES: Mapping[str, EffectRule] = {
 def effects(before: Values | None, after: Values | None, at: datetime | None) -> list[Effect]:
     """Return what a change does to people, as `Kind.effects` says: what its times do first."""
     old, new = before or {}, after or {}
-    line = timeline(new, at) if at and after is not None else None
     if after is None:
         text = (
             "nothing can be imported with it any more (what becomes of imports under way is not documented)"
@@ -383,6 +384,7 @@ def effects(before: Values | None, after: Values | None, at: datetime | None) ->
         if not new.get(SURVEY):
             return [_effect("imports_only", "contacts are imported, and nobody is invited", [SURVEY])]
         text = f"contacts are invited to survey {new[SURVEY]}"
+        line = timeline(new, at) if at else None
         return [_effect("invites", text, [SURVEY, DELAY, INVITATION_TIME], line)]
     turned = {
         path: "set"
@@ -398,7 +400,8 @@ def effects(before: Values | None, after: Values | None, at: datetime | None) ->
         for one, other in [(old.get(path), new.get(path))]
         if one != other and (one or other)
     }
-    was = timeline(old, at) if at else None
+    times = at if {*turned} & _TIMES else None
+    was, line = (timeline(one, times) if times else None for one in (old, new))
     found: list[Effect] = []
     if turned.get(SURVEY) in ("set", "emptied"):
         name, text = "joins_survey", f"contacts are invited to survey {new.get(SURVEY)}, and were to none"
@@ -471,7 +474,8 @@ def _timed(
         if not filled and (delay in emptied or (new.get(clock) == "00:00" and not days[1])):
             emptied = paths  # every import is later than the first minute of its day
         if emptied:
-            certain = line.invited_certainty if line else Certainty.DOCUMENTED
+            is_open = bool(new.get(delay) or new.get(clock))
+            certain = line.invited_certainty if line else (Certainty.DOCUMENTED, Certainty.INFERRED)[is_open]
             may_be = "are" if certain is Certainty.DOCUMENTED else "may be"
             then = f"{told[1]} after the import" if delay in emptied else f"at {old[clock]} UTC"
             text = f"people {may_be} mailed at once, no longer {then}"
