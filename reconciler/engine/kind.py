@@ -99,6 +99,7 @@ class Effect(Struct, frozen=True):
     before: datetime | None = None  # when it happens as things are, of an import at the moment of the plan
     after: datetime | None = None  # the same once the change is applied; both in the workspace's time zone
     direction: str = "other"  # a key of `OPPOSITES`
+    accepted: bool = False  # whether the files consent to it, which the target refuses
 
     @property
     def is_sooner(self) -> bool:

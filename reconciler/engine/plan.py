@@ -359,7 +359,10 @@ def _verdict(
     if change.differing:
         after = {view.path: view.after for view in views}
         before = after | {view.path: view.before for view in change.differing} if match else None
-        change = replace(change, effects=tuple(account.kind.effects(before, after, scope.at)))
+        own = declared.accepted_effects & scope.limits.refused_effects
+        effects = account.kind.effects(before, after, scope.at)
+        effects = [replace(one, accepted=True) if one.name in own else one for one in effects]
+        change = replace(change, effects=tuple(effects))
     if blocks := [*_blocks_of(account, change, consent.hide)]:
         return Blocked(key, tuple(blocks), change)
     if match and not change.differing:

@@ -83,6 +83,7 @@ EffectPart: Any = _described(
     before=(str | None, "When it happens as things are, of an import at the moment of the plan."),
     after=(str | None, "The same once the change is applied; both in the workspace's time zone."),
     refused=(bool, "Whether the target refuses it until somebody consents to it by its name."),
+    accepted=(bool, "Whether accept_effects: in the files is that consent."),
 )
 ChangePart: Any = _described(
     "ChangePart",

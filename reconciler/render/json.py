@@ -99,6 +99,7 @@ def _change(kind: Kind, change: Change, since: Since | None) -> Document:
                 "before": effect.before.isoformat() if effect.before else None,
                 "after": effect.after.isoformat() if effect.after else None,
                 "refused": effect.name in change.scope.limits.refused_effects,
+                "accepted": effect.accepted,
             }
             for effect in change.effects
         ],

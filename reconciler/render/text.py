@@ -233,7 +233,8 @@ def carried_by(kind: Kind, change: Change) -> list[tuple[str, Json]]:
 def effect_parts(effect: Effect) -> tuple[str, str]:
     """Return what a change does to people, and its name with how sure that is, in brackets."""
     sure = "" if effect.certainty is Certainty.DOCUMENTED else f", {effect.certainty.value}"
-    return harmless(effect.text), harmless(f"[{effect.name}{sure}]")
+    accepted = ", accepted in the files" * effect.accepted
+    return harmless(effect.text), harmless(f"[{effect.name}{sure}{accepted}]")
 
 
 def effect_text(effect: Effect) -> str:

@@ -99,7 +99,9 @@ def test_a_flag_consents_to_so_many_changes(at_once: World, number: int | None, 
 def test_the_resource_or_its_block_consents(at_once: World, place: str, exit: Exit) -> None:
     files = FILES.replace(DELAY, "").replace("    targets:\n      sandbox: {id: 1}\n", place)
     at_once.write("welcome.yaml", files)
-    assert at_once.plans().exit is exit
+    run = at_once.plans()
+    assert run.exit is exit
+    assert ("[mails_at_once, accepted in the files]" in run.out) is (exit is Exit.DONE)
 
 
 def test_a_file_is_no_consent_and_the_way_back_needs_it_too(at_once: World) -> None:
