@@ -175,7 +175,11 @@ RULES: Mapping[str, EffectRule] = {
     "imports_only": EffectRule(
         "A new configuration imports contacts, and invites nobody.", "more", paths=(SURVEY,)
     ),
-    "ends_imports": EffectRule("Nothing can be imported with the configuration any more.", "fewer"),
+    "ends_imports": EffectRule(
+        "Nothing can be imported with the configuration any more.",
+        "fewer",
+        "nothing can be imported with it any more (what becomes of imports under way is not documented)",
+    ),
     "mails_at_once": EffectRule(
         "A delay or time of the invitation becomes empty or 0: mail goes with the import itself.",
         "sooner",
@@ -368,6 +372,20 @@ RULES: Mapping[str, EffectRule] = {
         _CHANGED,
         is_joint=True,
     ),
+    # Only on an account that has shown an explicit one are these not the same.
+    "empty_otherwise": EffectRule(
+        "false or 0 becomes no value at all, or the other way round: whether that is the same is not known.",
+        "other",
+        "false or 0 is not known to mean the same as no value at all: {what}",
+        (
+            *(SURVEY, DELAY, EXPIRATION, _SWITCH, *_COOLDOWNS, "email_is_required", "is_reusable"),
+            *(f"email_must_be_unique_within_{where}" for where in ("account", "group", "file")),
+            *("send_notification_mail", "first_row", "contact_list_id", "contact_group_id"),
+        ),
+        frozenset({"empty"}),
+        certainty=Certainty.UNKNOWN,
+        is_joint=True,
+    ),
 }
 """By its name, what a change can do to people. Names are kept: files and commands name them."""
 
@@ -376,9 +394,7 @@ def effects(before: Values | None, after: Values | None, at: datetime | None) ->
     """Return what a change does to people, as `Kind.effects` says: what its times do first."""
     old, new = before or {}, after or {}
     if after is None:
-        text = (
-            "nothing can be imported with it any more (what becomes of imports under way is not documented)"
-        )
+        text = RULES["ends_imports"].text
         return [_effect("ends_imports", text, [path for path, value in old.items() if value])]
     if before is None:
         if not new.get(SURVEY):
@@ -387,7 +403,9 @@ def effects(before: Values | None, after: Values | None, at: datetime | None) ->
         line = timeline(new, at) if at else None
         return [_effect("invites", text, [SURVEY, DELAY, INVITATION_TIME], line)]
     turned = {
-        path: "set"
+        path: "empty"
+        if not (one or other)
+        else "set"
         if not one
         else "emptied"
         if not other
@@ -398,7 +416,7 @@ def effects(before: Values | None, after: Values | None, at: datetime | None) ->
         else "lowered"
         for path in {*old, *new}
         for one, other in [(old.get(path), new.get(path))]
-        if one != other and (one or other)
+        if one != other and (one or other or (one == 0) != (other == 0))
     }
     times = at if {*turned} & _TIMES else None
     was, line = (timeline(one, times) if times else None for one in (old, new))
@@ -446,7 +464,7 @@ def _timed(
         (DELAY, INVITATION_TIME, 0, 0),
         (EXPIRATION, EXPIRATION_TIME, 1 << 32, day),
     ):
-        paths = [path for path in (delay, clock) if path in turned]
+        paths = [path for path in (delay, clock) if turned.get(path, "empty") != "empty"]
         emptied, filled = ([path for path in paths if turned[path] == turn] for turn in ("emptied", "set"))
         days = [_days(one.get(delay)) for one in (old, new)]
         is_open = clock in (*emptied, *filled)  # there are no two times to compare

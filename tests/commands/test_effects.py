@@ -83,6 +83,13 @@ def test_a_time_of_day_and_a_delay_that_change_together_are_told_apart(
     assert set(re.findall("without consent: people (?:are|may be) (.*?); if", out)) <= {*told}
 
 
+def test_an_account_that_tells_false_from_nothing_is_told_what_is_not_known(world: World) -> None:
+    world.live({1: {**WELCOME, "EmailMustBeUniqueWithinAccount": False}})
+    world.write("welcome.yaml", f"{FILES}    email_must_be_unique_within_account: null\n")
+    text = "false or 0 is not known to mean the same as no value at all: email_must_be_unique_within_account"
+    assert f"    ⇒ {text} [empty_otherwise, unknown]" in world.plans().out.splitlines()
+
+
 @pytest.mark.parametrize(("number", "exit"), [(None, Exit.DONE), (1, Exit.DONE), (0, Exit.REFUSED)])
 def test_a_flag_consents_to_so_many_changes(at_once: World, number: int | None, exit: Exit) -> None:
     assert at_once.applies(agreed(number)).exit is exit

@@ -30,6 +30,11 @@ def values_of(path: str) -> st.SearchStrategy[Any]:
     return st.sampled_from([None, 0, 1, 2, 14, 40_000, MOST] if is_number else [None, False, True])
 
 
+def told(value: Any) -> Any:
+    """Return a value so that `""` is no value, and `false` and 0 are one."""
+    return None if value in ("", None) else value
+
+
 BODIES = st.fixed_dictionaries({path: values_of(path) for path in SAID})
 
 
@@ -38,7 +43,7 @@ def test_every_changed_field_has_an_effect_whose_direction_turns_with_it(
     before: dict[str, Any], after: dict[str, Any], at: datetime | None
 ) -> None:
     there, back = effects(before, after, at), effects(after, before, at)
-    changed = {path for path in SAID if (before[path] or None) != (after[path] or None)}
+    changed = {path for path in SAID if told(before[path]) != told(after[path])}
     assert {path for effect in there for path in effect.paths} == changed
     assert {effect.name for effect in there} <= {*RULES}
     turned = {(path, OPPOSITES[effect.direction]) for effect in back for path in effect.paths}
