@@ -127,7 +127,7 @@ def _name_of(path: Path, environment: Environment) -> tuple[str, bool]:
 
     Elsewhere it is the name alone: the folders of a person are no matter of a report.
     """
-    real, here = path.resolve(), environment.folder.resolve()
+    real, here = Path(os.path.realpath(path)), environment.folder.resolve()  # a link may lead to itself
     top = top_of(here, environment.environ) or here
     if not real.is_relative_to(top):
         return visible(path.name, longest=4096), False

@@ -237,6 +237,7 @@ class Table(Struct, eq=False):
     ) -> None:
         """Add the problems that only all rows together show."""
         if not total:
+            self.tell_notes()
             if self.width:
                 self.say(_ERROR, "no-contacts", self.first, 0, "no row holds a contact")
             return

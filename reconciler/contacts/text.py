@@ -26,6 +26,8 @@ DAMAGED = (BadZipFile, EOFError, LookupError, OSError, RuntimeError, ValueError,
 _BLOCK = 1 << 20
 _SAMPLE = 1 << 18  # characters by which the delimiter is found
 _FEWEST = 16  # lines in a block: a contact has some 40 members of 256 characters at most
+_LONGEST_RECORD = 1 << 21  # characters: a quote that nothing ends takes in the lines below it
+_LINE_BREAK = re.compile("\r\n?|\n")
 _ALIKE = 0.2  # a delimiter makes rows as alike as that, or it is none
 _OWN = "\x1f"  # stands for a delimiter of several characters, and for none
 _DELIMITERS = (";", ",", "\t", "|")
@@ -91,7 +93,8 @@ def open_text(path: Path, head: bytes, table: Table) -> None:
     table.delimiter = delimiter = _delimiter(sample, declared, table)
     own_end = _row_delimiter(end, sample, table)
     if own_end or not 0 < counts[DENSITY] < _FEWEST:
-        table.rows = lambda: _records(path, encoding, delimiter or _OWN, own_end)
+        has_quotes = counts['"'] > 0
+        table.rows = lambda: _records(path, encoding, delimiter or _OWN, own_end, has_quotes=has_quotes)
     else:
         table.say(Severity.ERROR, "not-a-table", 1, 0, "the file has lines that are too long for contacts")
     named = f'delimiter "{visible(delimiter)}"' if delimiter else "one column"
@@ -149,22 +152,40 @@ def _scan(path: Path, encoding: str, errors: str, counts: Counter[str]) -> str:
     return sample
 
 
-def _records(path: Path, encoding: str, delimiter: str, end: str) -> Iterator[list[str]]:
-    """Yield every record of a file; a row delimiter that is no line end is taken literally."""
+def _records(path: Path, encoding: str, delimiter: str, end: str, *, has_quotes: bool) -> Iterator[list[str]]:
+    """Yield every record of a file; a row delimiter that is no line end is taken literally.
+
+    Errors: `csv.Error` for a cell or a record without an end.
+    """
     with path.open(encoding=encoding, errors="replace", newline="") as file:
         lines: Iterable[str] = _split(file, end) if end else file
         is_odd = len(delimiter) > 1 or delimiter in '"\r\n'  # the library takes none of these
         plain = (line.replace(delimiter, _OWN) for line in lines) if is_odd else lines
-        yield from csv.reader(plain, delimiter=_OWN if is_odd else delimiter)
+        size = 0
+
+        def bounded() -> Iterator[str]:
+            nonlocal size
+            for line in plain:
+                size += len(line)
+                if size > _LONGEST_RECORD:
+                    raise csv.Error
+                yield line
+
+        for record in csv.reader(bounded() if has_quotes else plain, delimiter=_OWN if is_odd else delimiter):
+            size = 0
+            yield record
 
 
 def _split(file: TextIO, end: str) -> Iterator[str]:
     rest = ""
     while text := file.read(_BLOCK):
         *whole, rest = f"{rest}{text}".split(end)
-        yield from (one.strip("\r\n") for one in whole)
+        if len(rest) > _BLOCK:
+            raise csv.Error
+        # The library takes no line break in a record but in quotes.
+        yield from (_LINE_BREAK.sub("\u2028", one.strip("\r\n")) for one in whole)
     if rest.strip():
-        yield rest.strip("\r\n")
+        yield _LINE_BREAK.sub("\u2028", rest.strip("\r\n"))
 
 
 def _delimiter(sample: str, declared: str, table: Table) -> str:

@@ -143,6 +143,9 @@ def test_a_check_that_cannot_be_done_says_so_in_its_report_too(world: World) -> 
         world.ran(check, Path("missing.csv"), "news", EVERYTHING, reports=(ReportFile(Form.HTML, report),))
     assert "Check on a workspace" in report.read_text("utf-8")
     assert "there is no file missing.csv" in report.read_text("utf-8")
+    (world.folder / "loop.csv").symlink_to("loop.csv")
+    with pytest.raises(UsageError, match=r"there is no file loop\.csv"):
+        world.ran(check, Path("loop.csv"), "news", EVERYTHING)
     with pytest.raises(UsageError, match="standard input cannot be checked"):
         world.ran(check, Path("-"), "news", EVERYTHING)
     with pytest.raises(UsageError, match="would be written twice"):
