@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from enum import StrEnum
 from functools import cached_property, partial
 from os import SEEK_END
+from os.path import realpath
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias
 from urllib.parse import unquote, urlsplit
@@ -205,7 +206,7 @@ def reporting(
     `others` are files that the run writes besides. Errors: `UsageError` before anything is done.
     """
     report = Reporting(verb, selection.target or "", reports, console, environment)
-    taken = {(environment.folder / path).resolve() for path in others if path}
+    taken = {Path(realpath(environment.folder / path)) for path in others if path}
     for file in reports:
         path = environment.folder / file.path
         check_place(path, "report")

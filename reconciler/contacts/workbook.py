@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from datetime import date, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
-from zipfile import ZipFile
+from zipfile import BadZipFile, ZipFile
 
 from reconciler.config.names import visible
 from reconciler.contacts.codes import member_named
@@ -26,8 +26,9 @@ _MOST_UNPACKED = 1 << 30  # bytes
 _MOST_CELLS = 1 << 25  # a sheet as high as Excel allows, with the columns A to Z, has fewer
 _MOST_DIGITS = 10**15  # numbers have 15 digits in a spreadsheet, then zeros
 _BLOCK, _LONGEST_ROW = 1 << 20, 1 << 26  # bytes
-_LARGE = re.compile(rb' r="(?:([A-Z]{2,3})\d+|(\d+))"')
-_CELL = re.compile(rb'<(?:\w+:)?c r="([A-Z]+)(\d+)"([^<>]*)>(<(?:\w+:)?f[ />])?')
+# Rows, and cells that are far right or far down, in each way in which XML may write them.
+_LARGE = re.compile(rb"""r\s*=\s*["'](?:([A-Za-z]{2,})(\d+)|[A-Za-z]?(\d{7,})|(\d+))["']""")
+_CELL = re.compile(rb"""<(?:\w+:)?c\s+r=["']([A-Z]+)(\d+)["']([^<>]*)>\s*(<(?:\w+:)?f[ />])?""")
 _HIDDEN = re.compile(rb'<(?:\w+:)?row (?=[^<>]* hidden="(?:1|true)")[^<>]*?r="(\d+)"')
 
 
@@ -73,6 +74,8 @@ def open_workbook(path: Path, table: Table) -> None:
 
 def _check_size(packed: ZipFile) -> None:
     """Check that memory takes a file unpacked, and its sizes are true. Errors: `BadZipFile`, `ValueError`."""
+    if len({*packed.namelist()}) < len(packed.namelist()):
+        raise BadZipFile  # which of two parts with one name counts is up to who reads
     if sum(one.file_size for one in packed.infolist()) > _MOST_UNPACKED:
         raise ValueError(f"unpacked it is larger than {_MOST_UNPACKED >> 20:,} MiB")
     for one in packed.infolist():
@@ -83,14 +86,18 @@ def _check_size(packed: ZipFile) -> None:
 
 
 def _name_of(packed: ZipFile, at: int) -> str:
-    """Return the name of a sheet's part by its number. Errors: `LookupError`."""
-    tags = re.findall(rb"<(?:\w+:)?sheet [^<>]*>", packed.read("xl/workbook.xml"))
-    id = re.findall(rb'\w+:id="([^"]+)"', tags[at])[0]
-    for tag in re.findall(rb"<[^<>]*Relationship [^<>]*>", packed.read("xl/_rels/workbook.xml.rels")):
-        if b'Id="' + id + b'"' in tag:
-            found = re.findall(rb'Target="/?(?:xl/)?([^"]+)"', tag)[0]
-            return f"xl/{found.decode('utf-8', 'replace')}"
-    raise LookupError
+    """Return the name of a sheet's part by its number. Errors: `LookupError` where that is not plain."""
+    book, links = (packed.read(name) for name in ("xl/workbook.xml", "xl/_rels/workbook.xml.rels"))
+    if b"<!" in book + links:  # what is in a comment to the library
+        raise LookupError
+    tags = re.findall(rb"<(?:\w+:)?sheet\s[^<>]*>", book)
+    id = re.findall(rb"""\w+:id\s*=\s*["']([^"']+)["']""", tags[at])[0]
+    is_of_sheet = re.compile(rb"""\sId\s*=\s*["']""" + re.escape(id) + rb"""["']""").search
+    tags = [*filter(is_of_sheet, re.findall(rb"<[^<>]*Relationship\s[^<>]*>", links))]
+    if len(tags) > 1:
+        raise LookupError
+    found = re.findall(rb"""\sTarget\s*=\s*["']/?(?:xl/)?([^"']+)["']""", tags[0])[0]
+    return f"xl/{found.decode('utf-8', 'replace')}"
 
 
 def _scan(packed: ZipFile, name: str, table: Table) -> None:
@@ -104,9 +111,9 @@ def _scan(packed: ZipFile, name: str, table: Table) -> None:
                     raise ValueError("a row of it is too long")
                 continue
             text, rest = rest[:end], rest[end:]
-            for column, row in _LARGE.findall(text):
-                height = max(height, int(row or 0))
-                widest = max(widest, column, key=lambda letters: (len(letters), letters))
+            for column, *rows in _LARGE.findall(text):
+                height = max(height, *(int(row.lstrip(b"0")[:9] or 0) for row in rows))
+                widest = max(widest, column.upper(), key=lambda letters: (len(letters), letters))
             if b"<f" in text or b":f" in text or b't="e"' in text:
                 for letters, row, kind, formula in _CELL.findall(text):
                     if formula:

@@ -184,6 +184,9 @@ FAR = b'<row r="1048576"><c r="XFD1048576"><v>1</v></c></row></sheetData>'
         ),
         (b"<pageM", b'<mergeCells><mergeCell ref="A2:A3"/></mergeCells><pageM', "w merged-cells 2:1"),
         (b"</sheetData>", FAR, "e not-a-table 1:1"),
+        (b"</sheetData>", FAR.replace(b'"', b"'").replace(b" r", b"\nr "), "e not-a-table 1:1"),
+        (b"</sheetData>", FAR.lower().replace(b"sheetdata", b"sheetData"), "e not-a-table 1:1"),
+        (b"<sheets>", b'<sheets><!--<sheet name="a" sheetId="2" r:id="rId2"/>-->', "e not-a-table 1:1"),
         (b"<sheetData>", b"<sheetData", "e not-a-table 1:1"),
     ],
 )
