@@ -297,6 +297,8 @@ class Table(Struct, eq=False):
             hint = f"write date_format: {best[0]}" if len(best) == 1 else "write the one that is meant"
             hint += f", or write the dates of the file in {declared}"
             hint = "leave the time of day out" if TIMED in named else hint
+        elif len({re.sub("[dMy]", "x", form) for form in best}) > 1:  # cells of one form are not of another
+            found, hint = found.replace(" or ", " and as many in "), "write all of them in one format"
         elif len(best) > 1:
             severity, code = _HINT if declared else _WARNING, "ambiguous-dates"
             found = f"{found}: none of them tells which, as a day over 12 would"
@@ -380,6 +382,9 @@ def _open_rows(table: Table) -> None:
             message = "each value stands between apostrophes, which are a part of it to most readers"
             hint = 'export with quotes: in LibreOffice, " is the string delimiter'
             table.say(_ERROR, "other-quote", at, 0, message, hint)
+        elif len(words) == 1 and len(members_of(re.split(r"[;,|\t]", table.header[0]))) > 1:
+            message = "each row stands in quotes as a whole, and is one cell to most readers"
+            table.say(_ERROR, "other-quote", at, 0, message, "remove the quotes around the rows")
         if above := [number for number, _ in filled if number < at]:
             message = f"the header is row {at}, and above it stands something"
             if looked_at[0] and looked_at[0][0].lower().startswith("sep="):

@@ -92,7 +92,13 @@ FILES: Sequence[tuple[Mapping[str, Any], str | bytes, str]] = [
     ({"date_format": None}, ROWS + ROW.replace("31/12", "12/31"), "w other-date-format 2:3"),
     ({}, ROWS.replace("31/12", "01/12"), "h ambiguous-dates 2:3"),
     ({"date_format": None}, ROWS.replace("31/12", "01/12"), "w ambiguous-dates 2:3"),
+    ({}, ROWS + ROW.replace("31/12/1980", "1980-12-31") * 3, "w other-date-format 2:3"),
     ({}, ROWS.replace("31/12/1980", "29586"), "e date-serials 2:3"),
+    (
+        {"columns": None, "field_delimiter": None},
+        "".join(f'"{line}"\n' for line in ROWS.splitlines()),
+        "e other-quote 1:1",
+    ),
     ({}, "", "e empty-file 1:1"),
     ({}, "\ufeff\n\n", "e empty-file 1:1"),
     ({}, "<html><table><tr><td>secret</td></tr></table></html>", "e not-a-table 1:1"),
