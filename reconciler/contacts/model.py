@@ -5,16 +5,32 @@ Of cells there are the row, the column, a code and the shape alone: `"31/12/26"`
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from fractions import Fraction
 
 from msgspec import Struct, field
 
 from reconciler.engine.kind import Certainty
-from reconciler.errors import Exit
+from reconciler.errors import Exit, ReconcilerError
 from reconciler.problems import Problem, Severity
 
 MOST_ROWS = 10  # of the numbers of rows that one result names; the rest is counted
+
+
+@contextmanager
+def without_words() -> Iterator[None]:
+    """Let through no words of an error of a library, which may hold the cell that it is about.
+
+    Errors: `RuntimeError` in its place.
+    """
+    try:
+        yield
+    except (ReconcilerError, OSError, KeyboardInterrupt):
+        raise
+    except BaseException as error:  # noqa: BLE001  # a panic of a library is no Exception
+        bug = RuntimeError(f"{type(error).__name__} while a contact file was read")
+        raise bug.with_traceback(error.__traceback__) from None
 
 
 class ImportRules(Struct, frozen=True):

@@ -21,7 +21,7 @@ from reconciler.config.seeds import MOST_COLUMNS, SHORTENED
 from reconciler.contacts.codes import member_named
 from reconciler.contacts.dates import SERIAL, TIMED, best_formats, count_formats
 from reconciler.contacts.headers import folded, member_of, members_of
-from reconciler.contacts.model import MOST_ROWS, ImportRules
+from reconciler.contacts.model import MOST_ROWS, ImportRules, without_words
 from reconciler.contacts.text import DENSITY, open_text, what_is
 from reconciler.contacts.workbook import open_workbook
 from reconciler.errors import UsageError
@@ -321,6 +321,7 @@ def letters_of(index: int) -> str:
     return letters
 
 
+@without_words()
 def open_contacts(path: Path, rules: ImportRules) -> Table:
     """Return the contact file, open for reading as the rules say, with what its beginning shows to be wrong.
 

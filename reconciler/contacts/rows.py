@@ -20,7 +20,7 @@ from unicodedata import category
 from reconciler.checkmarket.model import LANGUAGES
 from reconciler.contacts.codes import COUNTRIES, RESULT_CODES, ROLES, STATES, member_named
 from reconciler.contacts.dates import date_pattern
-from reconciler.contacts.model import MOST_ROWS, Checked, ImportRules, Member, RowResult
+from reconciler.contacts.model import MOST_ROWS, Checked, ImportRules, Member, RowResult, without_words
 from reconciler.contacts.reading import Table
 from reconciler.errors import missing_extra
 
@@ -244,6 +244,7 @@ def _repeats() -> Callable[[Iterable[str]], Iterator[int]]:
     return repeated
 
 
+@without_words()
 def judge(
     table: Table,
     rules: ImportRules,

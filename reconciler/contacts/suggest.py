@@ -16,6 +16,7 @@ from reconciler.config.names import visible
 from reconciler.contacts.codes import member_named
 from reconciler.contacts.dates import SERIAL, TIMED, best_formats, count_formats
 from reconciler.contacts.headers import language_of, members_of
+from reconciler.contacts.model import without_words
 from reconciler.contacts.reading import Table, letters_of
 from reconciler.engine.kind import Json
 
@@ -25,6 +26,7 @@ _SWAPPED = str.maketrans("dM", "Md")
 _COUNTED = "counted from 1; unknown whether the vendor does"
 
 
+@without_words()
 def suggestion(
     table: Table, progress: Callable[[int], None] = lambda _: None
 ) -> tuple[dict[str, Put], list[str]]:

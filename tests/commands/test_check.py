@@ -178,3 +178,19 @@ def test_on_the_command_line(
     printed = capsys.readouterr()
     assert says in printed.err
     assert exit or json.loads(printed.out)["key"] == "import_configs.newsletter-nl"
+
+
+@pytest.mark.parametrize("arguments", [[], ["--log-format", "json"]])
+def test_what_a_library_says_of_a_cell_is_not_told(
+    arguments: list[str], workspace: Path, monkeypatch: Any, capsys: Any
+) -> None:
+    def broken(value: str, **_: Any) -> None:
+        raise ValueError(f"cannot read {value}")
+
+    monkeypatch.chdir(workspace)
+    monkeypatch.setattr("email_validator.validate_email", broken)
+    Path("contacts.csv").write_text(BAD, "utf-8")
+    assert main(["check", "contacts.csv", "--for", "newsletter-nl", *arguments]) == Exit.ERROR
+    printed = capsys.readouterr()
+    assert "RuntimeError: ValueError while a contact file was read" in printed.err
+    assert not [secret for secret in SECRETS if secret in f"{printed}".lower()]
