@@ -231,7 +231,7 @@ for _kind, _help in {
     "plans": "Print the schema of what plan prints of several targets.",
     "reports": "Print the schema of what apply prints of several targets.",
     "status": "Print the schema of what status --format json prints.",
-    "check": "Print the schema of what check --format json prints, without --suggest.",
+    "check": "Print the schema of a check, as --format json has it.",
     "forecast": "Print the schema of what forecast --format json prints.",
 }.items():
     _add_schema(_kind, _help)

@@ -103,7 +103,9 @@ def _date_format(formats: Counter[str], dates: int, notes: list[str]) -> Mapping
         return {}
     form = next((one for one in usable if one.startswith("d")), usable[0])
     others, swapped, fits = [one for one in usable if one != form], form.translate(_SWAPPED), formats[form]
-    if others:
+    if len({re.sub("[dMy]", "x", one) for one in usable}) > 1:
+        why = f"fits {fits:,} of {dates:,} dates, as {' and '.join(others)} does: write all in one format"
+    elif others:
         no_day = "no day is over 12, so " if swapped in others else ""
         why = f"ambiguous: {no_day}{' and '.join(others)} would fit as well"
     else:

@@ -113,7 +113,8 @@ def contacts_markdown(
         problems += [f"- and {left:,} more of {code(some[0].code)}"] if left else []
     for row in _in_order(checked.results):
         sign, name, *_ = _cells(row)
-        results.append(f"- {sign} {code(name)} {prose(_sentence(row))}")
+        said, like, shapes = _sentence(row).partition("; cells like ")  # a shape is one piece of code
+        results.append(f"- {sign} {code(name)} {prose(said)}{like}{code(shapes) if shapes else ''}")
     page: list[str | Group] = [
         marker("check", rules.target),
         f"### Check of {code(checked.file)} for {code(rules.key)} on {code(rules.target)}",

@@ -106,6 +106,12 @@ def test_each_line_has_its_reason_and_the_files_are_valid_and_hold_no_content(
     assert checked.exit == (Exit.REFUSED if text in (BARE, SERIALS) else Exit.DONE), checked.out
 
 
+def test_dates_in_several_formats_are_not_called_ambiguous(world: World) -> None:
+    text = "E-mail;Geboren\r\nsecret@example.com;31-12-1980\r\nother@example.com;1980-12-31\r\n"
+    told = "dd-MM-yyyy  # fits 1 of 2 dates, as yyyy-MM-dd does: write all in one format"
+    assert told in suggested(world, text).out
+
+
 def test_what_is_there_stays_as_it_is_and_a_key_is_made_of_the_name_of_the_file(world: World) -> None:
     before = "# Mine.\nimport_configs:\n    klanten:   {name: A, targets: [sandbox]} # stays\n"
     world.write("a.yaml", before)
