@@ -293,7 +293,10 @@ class Table(Struct, eq=False):
             severity, code, found = _ERROR, "date-serials", found.replace(" in ", " as a ")
             hint = "make them text in the spreadsheet, or give the cells the format of a date"
         elif declared and fits < most:
-            severity, found = _ERROR, f"{found}, {fits:,} in date_format {declared}"
+            # Few dates with a single digit are for the rows to tell.
+            is_stricter = best == [declared.replace("dd", "d").replace("MM", "M")] and fits * 2 >= most
+            severity = _WARNING if is_stricter else _ERROR
+            found = f"{found}, {fits:,} in date_format {declared}"
             hint = f"write date_format: {best[0]}" if len(best) == 1 else "write the one that is meant"
             hint += f", or write the dates of the file in {declared}"
             hint = "leave the time of day out" if TIMED in named else hint
@@ -411,7 +414,7 @@ def _header_row(filled: Sequence[tuple[int, list[str]]], said: int | None) -> in
     # Words that are not known: without an address where rows below have one, or first_row speaks for it.
     (number, row), *below = filled
     emails = {index for _, cells in below for index, cell in enumerate(cells) if "@" in cell}
-    is_header = any(index in emails and "@" not in cell for index, cell in enumerate(row))
+    is_header = any(index in emails and cell.strip() and "@" not in cell for index, cell in enumerate(row))
     is_header |= said == number + 1 and "@" not in "".join(row)
     return number if is_header and not re.search(r"\d{3}", "".join(row)) else 0
 

@@ -10,12 +10,14 @@ import zlib
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
+from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, TextIO
 from zipfile import BadZipFile, ZipFile
 
 from reconciler.config.names import visible
-from reconciler.config.seeds import MARKS, SAVE_AS_UTF_8, SEPARATOR
+from reconciler.config.seeds import MARKS, MOST_COLUMNS, SAVE_AS_UTF_8, SEPARATOR
+from reconciler.contacts.headers import members_of
 from reconciler.problems import Severity
 
 if TYPE_CHECKING:
@@ -29,6 +31,7 @@ _FEWEST = 16  # lines in a block: a contact has some 40 members of 256 character
 _LONGEST_RECORD = 1 << 21  # characters: a quote that nothing ends takes in the lines below it
 _LINE_BREAK = re.compile("\r\n?|\n")
 _ALIKE = 0.2  # a delimiter makes rows as alike as that, or it is none
+_MOST_ABOVE = 10  # rows at the beginning among which the header is
 _OWN = "\x1f"  # stands for a delimiter of several characters, and for none
 _DELIMITERS = (";", ",", "\t", "|")
 _ESCAPES = {r"\t": "\t", r"\r": "\r", r"\n": "\n", r"\\": "\\"}
@@ -209,13 +212,19 @@ def _delimiter(sample: str, declared: str, table: Table) -> str:
 
 
 def _fit(sample: str, delimiter: str) -> float:
-    """Return how well a delimiter makes columns of a text: by their number, and how alike the rows are."""
+    """Return how well a delimiter makes columns of a text.
+
+    By their number, how alike the rows are, and how many words of a header are among the first rows.
+    """
     lines = (line.replace(delimiter, _OWN) for line in sample.splitlines(keepends=True))
-    widths = Counter[int]()
+    widths, words, rows = Counter[int](), 0, csv.reader(lines, delimiter=_OWN)
     with suppress(csv.Error):
-        widths.update(len(row) for row in csv.reader(lines, delimiter=_OWN) if row)
+        for row in islice(rows, _MOST_ABOVE):
+            widths[len(row)] += bool(row)
+            words = max(words, len(members_of(row)) if 1 < len(row) <= MOST_COLUMNS else 0)
+        widths.update(len(row) for row in rows if row)
     width, count = max(widths.items(), key=lambda one: (one[0] > 1, one[1]), default=(1, 1))
-    return (width - 1) * (count / (widths.total() or 1)) ** 2
+    return (width - 1) * (count / (widths.total() or 1)) ** 2 * (1 + words) ** 2
 
 
 def _row_delimiter(declared: str, sample: str, table: Table) -> str:
