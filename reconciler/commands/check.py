@@ -44,7 +44,8 @@ def check(
     a file that cannot be read, a key of no configuration on the target, and values that are not shown
     to a terminal alone; `FilesInvalid`.
     """
-    if show and (reports or console.as_json or is_in_actions(environment) or not console.stdout.isatty()):
+    is_logged = environment.access.in_ci or is_in_actions(environment)  # some give their steps a terminal
+    if show and (reports or console.as_json or is_logged or not console.stdout.isatty()):
         raise UsageError("--show prints personal data: to a terminal, as text, and into no report")
     if str(file) == "-":
         raise UsageError("standard input cannot be checked, for a file is read twice: save it, and name that")

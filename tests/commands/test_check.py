@@ -135,6 +135,9 @@ def test_values_are_shown_to_a_terminal_alone(world: World) -> None:
         with pytest.raises(UsageError, match="--show prints personal data"):
             checked(world, BAD, show=True, **asked)
     assert "S3CRET one@@example" in checked(world, BAD, show=True, screen=Screen(Terminal())).out
+    world.environ |= {"CI": "true"}
+    with pytest.raises(UsageError, match="--show prints personal data"):
+        checked(world, BAD, show=True, screen=Screen(Terminal()))
 
 
 def test_a_check_that_cannot_be_done_says_so_in_its_report_too(world: World) -> None:
