@@ -52,9 +52,16 @@ from reconciler.engine.change import (
     Unchanged,
     fingerprint_of,
 )
-from reconciler.engine.classify import AccountProfile, FieldClass, LastWrite, classify, removals
+from reconciler.engine.classify import (
+    AccountProfile,
+    DefaultSource,
+    FieldClass,
+    LastWrite,
+    classify,
+    removals,
+)
 from reconciler.engine.inventory import Inventory, name_of
-from reconciler.engine.kind import Declared, Effect, Kind, Live, Reference
+from reconciler.engine.kind import Certainty, Declared, Effect, Kind, Live, Reference
 from reconciler.problems import ALIKE, Problem, folded, lookalikes, told_apart
 
 SETTLE_SECONDS = 600  # how long to wait for what may have been created to show, as for a batch in doubt
@@ -359,10 +366,19 @@ def _verdict(
     if change.differing:
         after = {view.path: view.after for view in views}
         before = after | {view.path: view.before for view in change.differing} if match else None
-        own = declared.accepted_effects & scope.limits.refused_effects
-        effects = account.kind.effects(before, after, scope.at)
-        effects = [replace(one, accepted=True) if one.name in own else one for one in effects]
-        change = replace(change, effects=tuple(effects))
+        found = [*account.kind.effects(before, after, scope.at)]
+        said, own = {one.name for one in found}, declared.accepted_effects & scope.limits.refused_effects
+        # What is only stated of a default may be wrong: then the value is gone.
+        sources = {view.path: view.default.source for view in change.differing if match and view.default}
+        stated = {path: None for path, source in sources.items() if source is DefaultSource.UNPROVED}
+        worse = account.kind.effects(before, {**after, **stated}, scope.at) if stated else ()
+        found += [
+            replace(one, text=f"unless the default is as stated, {one.text}", certainty=Certainty.UNKNOWN)
+            for one in worse
+            if one.name not in said and not stated.keys().isdisjoint(one.paths)
+        ]
+        found = [replace(one, accepted=True) if one.name in own else one for one in found]
+        change = replace(change, effects=tuple(found))
     if blocks := [*_blocks_of(account, change, consent.hide)]:
         return Blocked(key, tuple(blocks), change)
     if match and not change.differing:

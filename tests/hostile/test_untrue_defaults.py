@@ -114,7 +114,11 @@ def plain(world: World, **options: Any) -> Any:
 
 def test_after_a_read_back_has_proved_them_they_are_no_resets(world: World) -> None:
     assert fields(plain(world)) == dict.fromkeys(NINE, "stated_not_proved")
+    # The time of the invitation goes too, unless its default is as stated.
     run = world.applies(Consent(resets=9))
+    assert run.exit is Exit.REFUSED
+    assert "unless the default is as stated, people may be mailed at once, no longer at" in run.out
+    run = world.applies(Consent(resets=9, effects={"mails_at_once": 1}))
     assert run.exit is Exit.DONE
     assert "warning" not in run.out
     declare(world, 3)
@@ -133,7 +137,7 @@ def test_a_proof_counts_for_no_other_account(world: World) -> None:
     settings = SETTINGS + LIMIT + stating(**NINE)
     other = settings.partition("  sandbox:")[2]
     world.write("reconciler.yaml", f"{settings}  other:{other}")
-    world.applies(Consent(resets=9))
+    world.applies(Consent(resets=9, effects={"mails_at_once": 1}))
     world.write("newsletter.yaml", DECLARED.replace("sandbox: {id: 288}", "other: {id: 288}"))
     document = plain(world, selection=Selection(target="other"))
     assert fields(document) == dict.fromkeys(NINE, "stated_not_proved")
@@ -152,7 +156,7 @@ def test_a_reviewed_plan_stays_what_it_was_when_a_read_back_proves_its_claims_ha
     second = DECLARED.partition("\n")[2].replace("newsletter-nl", "newsletter-be")
     second = second.replace("Newsletter NL", "Newsletter BE")
     declare(world, 2, second.replace("288", "289"))
-    everything = Consent(resets=None)
+    everything = Consent(resets=None, effects={"mails_at_once": None})
     planned(world, everything)
     assert applied(world, consent=everything, selection=Selection(only=(NL,))).exit is Exit.DONE
     run = applied(world, consent=Consent())
