@@ -123,6 +123,7 @@ class Table(Struct, eq=False):
     unknown: list[str] = field(default_factory=list)  # what the vendor leaves open about this file, in words
     rows: Callable[[], Iterator[list[str]]] = lambda: iter(())  # every row of the file, the first one too
     counts: Counter[str] = field(default_factory=Counter)  # of line ends, quotes, zeros and signs in a text
+    stamp: tuple[int, int] = (0, 0)  # the time of the last change of the file, and its size
     opened: int = 0  # the number of problems that its beginning shows
     notes: dict[tuple[str, int], list[int]] = field(default_factory=dict)  # code, index → number, first rows
 
@@ -153,7 +154,7 @@ class Table(Struct, eq=False):
     def batches(self) -> Iterator[tuple[int, Sequence[Sequence[str]]]]:
         """Yield the number of a row, and rows from it on without a gap: each has a cell for every column.
 
-        Blank rows are left out. Errors: those of reading.
+        Blank rows are left out. Errors: those of reading; `UsageError` if the file is another one by then.
         """
         filled, dates = Counter[Hashable](), {i: (Counter[str](), Counter[str]()) for i in self._dates()}
         self.notes.clear()
@@ -187,6 +188,8 @@ class Table(Struct, eq=False):
                 blank += [number + at] if at < len(batch) and len(blank) < 8 * _BATCH else []
                 start = at + 1
             number += len(batch)
+        if self.stamp != _stamp_of(Path(self.file)):
+            raise UsageError(f"{self.file} has changed while it was read; check it again")
         del self.problems[self.opened :]
         self._conclude(total, last, filled, dates)
 
@@ -311,6 +314,11 @@ class Table(Struct, eq=False):
         self.say(severity, code, self.first, index, found, hint)
 
 
+def _stamp_of(path: Path) -> tuple[int, int]:
+    found = path.stat()
+    return found.st_mtime_ns, found.st_size
+
+
 def _is_blank(cells: Iterable[str]) -> bool:
     return not "".join(cells).strip()
 
@@ -335,6 +343,7 @@ def open_contacts(path: Path, rules: ImportRules) -> Table:
     try:
         if not path.is_file():
             raise UsageError(f"{path} is no file" if path.exists() else f"there is no file {path}")
+        table.stamp = _stamp_of(path)
         with path.open("rb") as file:
             head = file.read(1 << 16)
         if what := what_is(path, head):

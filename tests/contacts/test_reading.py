@@ -208,3 +208,11 @@ def test_what_stands_in_the_sheet_beside_values(old: bytes, new: bytes, wrong: s
             changed.writestr(name, packed.read(name).replace(old, new))
     table = open_contacts(file, ImportRules("import_configs.a", "sandbox", **DECLARED))
     assert found(table) == sorted(wrong.split(", "))
+
+
+def test_a_file_that_changes_while_it_is_read_is_told(tmp_path: Path) -> None:
+    (file := tmp_path / "contacts.csv").write_text(ROWS, "utf-8")
+    table = open_contacts(file, ImportRules("import_configs.a", "sandbox", **DECLARED))
+    file.write_text(ROWS + ROW, "utf-8")
+    with pytest.raises(UsageError, match="has changed while it was read"):
+        found(table)
