@@ -535,4 +535,6 @@ def _effect(
     ]
     if line and after and moments[0:1] != moments[1:2]:
         text = f"{text}: imported now, {' instead of '.join(moments)} ({line.zone})"
+    if line and line.invited and line.lapses and line.lapses <= line.invited:
+        text += "; the invitation lapses before mail leaves"
     return Effect(name, text, tuple(paths), certainty or rule.certainty, before, after, rule.direction)

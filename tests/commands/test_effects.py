@@ -90,6 +90,12 @@ def test_an_account_that_tells_false_from_nothing_is_told_what_is_not_known(worl
     assert f"    ⇒ {text} [empty_otherwise, unknown]" in world.plans().out.splitlines()
 
 
+def test_an_invitation_that_would_lapse_before_its_mail_is_told(world: World) -> None:
+    assert "lapses before mail" not in world.plans().out
+    world.write("welcome.yaml", FILES.replace(DELAY, DELAY.replace("2", "20")))
+    assert "; the invitation lapses before mail leaves [mails_later" in world.plans().out
+
+
 @pytest.mark.parametrize(("number", "exit"), [(None, Exit.DONE), (1, Exit.DONE), (0, Exit.REFUSED)])
 def test_a_flag_consents_to_so_many_changes(at_once: World, number: int | None, exit: Exit) -> None:
     assert at_once.applies(agreed(number)).exit is exit
