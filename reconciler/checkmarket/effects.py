@@ -7,7 +7,7 @@ delay does without a time. So each moment has the earliest and the latest one th
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from datetime import UTC, date, datetime, time, timedelta, timezone, tzinfo
 
@@ -143,22 +143,25 @@ def _clock(value: Json) -> time | None:
     return None
 
 
-_SETTINGS = "survey_settings."
-_SWITCH = "survey_settings.consider_cooldown_period"
-_COOLDOWNS = {
+SETTINGS = "survey_settings."
+SWITCH = "survey_settings.consider_cooldown_period"
+COOLDOWNS = {
     f"survey_settings.{whose}_cooldown_after_{what}": f"{words} {whom} survey"
     for whose, whom in (("survey", "this"), ("account", "any"))
     for what, words in (("invitation", "an invitation to"), ("response", "a response to"))
 }
 _UPDATE_TYPE = "update_type_id"
 _UPDATES: Mapping[Json, str] = {1: "updated within the survey", 2: "always created anew"}
-_EMPTY = {
-    "date_format": "the account's own form",
-    "contact_list_id": "no list",
-    "contact_group_id": "no group",
-    "default_language_code": "no set language",
-    _UPDATE_TYPE: "in no documented way",
+# How a value is told, where it is not told as it is; of a few letters at most.
+_TOLD: Mapping[str, Callable[[Json], str]] = {
+    **dict.fromkeys(COOLDOWNS, lambda value: f"{value or 0} day{'s' * (value != 1)}"),
+    _UPDATE_TYPE: lambda value: _UPDATES.get(value, "in no documented way"),
+    "contact_list_id": lambda value: f"list {value}" if value else "no list",
+    "contact_group_id": lambda value: f"group {value}" if value else "no group",
+    "date_format": lambda value: str(value or "the account's own form")[:24],
+    "default_language_code": lambda value: str(value or "no set language")[:24],
 }
+_TURNS = {(False, False): "empty", (False, True): "set", (True, False): "emptied"}
 _FILE = ("field_delimiter", "row_delimiter", "first_row", "column_mappings")
 _SET, _EMPTIED = frozenset({"set"}), frozenset({"emptied"})
 _CHANGED = frozenset({"set", "emptied", "raised", "lowered", "changed"})
@@ -221,28 +224,28 @@ RULES: Mapping[str, EffectRule] = {
         "The rules of cooldown count no longer: an address may be mailed however recently it was.",
         "more",
         "nobody is spared for a recent invitation or response: the rules of cooldown no longer count",
-        (_SWITCH,),
+        (SWITCH,),
         _EMPTIED,
     ),
     "cooldown_on": EffectRule(
         "The rules of cooldown count: an address that was mailed recently is skipped.",
         "fewer",
         "who was invited or responded recently is skipped: the rules of cooldown count now",
-        (_SWITCH,),
+        (SWITCH,),
         _SET,
     ),
     "weakens_cooldown": EffectRule(
         "An address may be mailed sooner after it was invited, or has responded.",
         "more",
         "people may be mailed again sooner: {after} instead of {before} after {what}",
-        tuple(_COOLDOWNS),
+        tuple(COOLDOWNS),
         _LESS,
     ),
     "strengthens_cooldown": EffectRule(
         "An address is skipped for longer after it was invited, or has responded.",
         "fewer",
         "people are mailed again later: {after} instead of {before} after {what}",
-        tuple(_COOLDOWNS),
+        tuple(COOLDOWNS),
         _MORE,
     ),
     "overwrites_account": EffectRule(
@@ -378,7 +381,7 @@ RULES: Mapping[str, EffectRule] = {
         "other",
         "false or 0 is not known to mean the same as no value at all: {what}",
         (
-            *(SURVEY, DELAY, EXPIRATION, _SWITCH, *_COOLDOWNS, "email_is_required", "is_reusable"),
+            *(SURVEY, DELAY, EXPIRATION, SWITCH, *COOLDOWNS, "email_is_required", "is_reusable"),
             *(f"email_must_be_unique_within_{where}" for where in ("account", "group", "file")),
             *("send_notification_mail", "first_row", "contact_list_id", "contact_group_id"),
         ),
@@ -402,22 +405,14 @@ def effects(before: Values | None, after: Values | None, at: datetime | None) ->
         text = f"contacts are invited to survey {new[SURVEY]}"
         line = timeline(new, at) if at else None
         return [_effect("invites", text, [SURVEY, DELAY, INVITATION_TIME], line)]
-    turned = {
-        path: "empty"
-        if not (one or other)
-        else "set"
-        if not one
-        else "emptied"
-        if not other
-        else "changed"
-        if not (isinstance(one, int) and isinstance(other, int))
-        else "raised"
-        if one < other
-        else "lowered"
-        for path in {*old, *new}
-        for one, other in [(old.get(path), new.get(path))]
-        if one != other and (one or other or (one == 0) != (other == 0))
-    }
+    turned = dict[str, str]()
+    for path in {*old, *new}:
+        one, other = old.get(path), new.get(path)
+        if one != other and (one or other or (one == 0) != (other == 0)):
+            turn = "changed"
+            if isinstance(one, int) and isinstance(other, int):
+                turn = "raised" if one < other else "lowered"
+            turned[path] = _TURNS.get((bool(one), bool(other)), turn)
     times = at if {*turned} & _TIMES else None
     was, line = (timeline(one, times) if times else None for one in (old, new))
     found: list[Effect] = []
@@ -425,27 +420,16 @@ def effects(before: Values | None, after: Values | None, at: datetime | None) ->
         name, text = "joins_survey", f"contacts are invited to survey {new.get(SURVEY)}, and were to none"
         if not new.get(SURVEY):
             name, text = "leaves_survey", f"contacts no longer join survey {old[SURVEY]}: nobody is invited"
-        found.append(_effect(name, text, [p for p in sorted(turned) if p.startswith(_SETTINGS)], line))
-        turned = {path: turn for path, turn in turned.items() if not path.startswith(_SETTINGS)}
+        found.append(_effect(name, text, [p for p in sorted(turned) if p.startswith(SETTINGS)], line))
+        turned = {path: turn for path, turn in turned.items() if not path.startswith(SETTINGS)}
     found += _timed(old, new, turned, was, line)
     for name, rule in RULES.items():
         paths = [path for path in rule.paths if turned.get(path) in rule.turns]
         for path in paths[:1] if rule.is_joint else paths:
-            values = [
-                f"{value or 0} day{'s' * (value != 1)}"
-                if path in _COOLDOWNS
-                else _UPDATES.get(value, _EMPTY[path])
-                if path == _UPDATE_TYPE
-                else _EMPTY.get(path, "none")
-                if not value
-                else f"{path.split('_')[1]} {value}"
-                if rule.paths[0] == "contact_list_id"
-                else str(value)[:24]
-                for value in (old.get(path), new.get(path))
-            ]
-            what = ", ".join(paths) if rule.is_joint else _COOLDOWNS.get(path, path)
+            values = [_TOLD.get(path, str)(one.get(path)) for one in (old, new)]
+            what = ", ".join(paths) if rule.is_joint else COOLDOWNS.get(path, path)
             text = rule.text.format(before=values[0], after=values[1], what=what)
-            is_open = path in _COOLDOWNS and not (old.get(_SWITCH) and new.get(_SWITCH))
+            is_open = path in COOLDOWNS and not (old.get(SWITCH) and new.get(SWITCH))
             is_open |= path == _UPDATE_TYPE and not (old.get(path) and new.get(path))
             sure = Certainty.UNKNOWN if is_open else rule.certainty
             found.append(_effect(name, text, paths if rule.is_joint else [path], certainty=sure))

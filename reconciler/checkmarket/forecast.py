@@ -17,6 +17,7 @@ from reconciler.checkmarket.effects import (
     EXPIRATION_TIME,
     INVITATION_TIME,
     SURVEY,
+    SWITCH,
     Timeline,
     timeline,
 )
@@ -24,7 +25,6 @@ from reconciler.checkmarket.model import IMPORT_CONFIGS
 from reconciler.engine.body import compared
 from reconciler.engine.kind import Certainty, Declared, Json, Policy, Reference, Values
 
-_COOLDOWN = "survey_settings.consider_cooldown_period"
 _RULES = {
     "survey_settings.survey_cooldown_after_invitation": "were invited to this survey",
     "survey_settings.survey_cooldown_after_response": "completed this survey",
@@ -85,7 +85,7 @@ def _sentences(
     values: Values, undeclared: Mapping[str, Policy], kept: Collection[str], one: Timeline
 ) -> Iterator[Sentence]:
     """Yield why the moments are as they are, and whom cooldown leaves out."""
-    told = (SURVEY, DELAY, INVITATION_TIME, EXPIRATION, EXPIRATION_TIME, _COOLDOWN)
+    told = (SURVEY, DELAY, INVITATION_TIME, EXPIRATION, EXPIRATION_TIME, SWITCH)
     for policy, sure, text in (
         (
             Policy.KEEP,
@@ -158,9 +158,9 @@ def _shifted(clock: Json, then: datetime | None, one: Timeline) -> Iterator[Sent
 
 def _cooldown(values: Values, kept: Collection[str]) -> Iterator[Sentence]:
     rules = {path: values[path] for path in _RULES if values.get(path)}
-    if _COOLDOWN in kept:
+    if SWITCH in kept:
         return
-    if not values.get(_COOLDOWN):
+    if not values.get(SWITCH):
         yield _INF, "cooldown is off: nobody is left out for an earlier invitation or answer"
         if rules:
             yield _UNK, "what the days of its rules do meanwhile is not documented"

@@ -15,7 +15,7 @@ from typing import Annotated, get_args
 from msgspec.structs import replace
 from pydantic import BaseModel, BeforeValidator, Field
 
-from reconciler.checkmarket.effects import RULES, effects
+from reconciler.checkmarket.effects import COOLDOWNS, RULES, SETTINGS, SURVEY, SWITCH, effects
 from reconciler.config.names import visible
 from reconciler.config.resources import ApiFields, Facts, Finding, Named, Section
 from reconciler.config.validation import INT32_MAX, NOT_BLANK, Id, passing, pattern_of, shape
@@ -38,12 +38,31 @@ LANGUAGES = (
     "ur uz ve vi vo wa wo xh yi yo za zh zu"
 )
 _LANGUAGE = f"(?:{LANGUAGES.replace(' ', '|')})(?:[-_][A-Za-z0-9]+)*"
-# DOC for a contact (vendor's model page newcontact), INF as names of a column's target.
-CONTACT_MEMBERS = (
-    *("Email", "FirstName", "LastName", "LangCode", "Phone", "Gender", "DateOfBirth", "Street"),
-    *("HouseNumber", "Suite", "PostalCode", "City", "State", "Province", "Country", "DateToBeMailed"),
-    *("DateToExpire", *(f"CustomField{number}" for number in range(1, 21))),
-)
+CONTACT_MEMBERS: Mapping[str, tuple[int | None, str]] = {
+    "Email": (100, "email"),
+    "FirstName": (50, "text"),
+    "LastName": (50, "text"),
+    "LangCode": (2, "language"),
+    "Phone": (20, "phone"),
+    "Gender": (1, "gender"),
+    "DateOfBirth": (None, "date"),
+    "Street": (50, "text"),
+    "HouseNumber": (6, "text"),
+    "Suite": (4, "text"),
+    "PostalCode": (15, "text"),
+    "City": (50, "text"),
+    "State": (2, "state"),
+    "Province": (50, "text"),
+    "Country": (2, "country"),
+    "DateToBeMailed": (None, "date"),
+    "DateToExpire": (None, "date"),
+    # CLIENT: a program that calls the API has 20 of them.
+    **{f"CustomField{number}": (256, "text") for number in range(1, 21)},
+}
+"""Each member of a contact: its most characters, and what it holds, as `contacts.model.Member` has it.
+
+DOC for a contact (vendor's model page newcontact), INF as names of a column's target.
+"""
 _MOST_ROWS = 1_048_576  # of a sheet of Excel
 _ESCAPE = re.compile(r"\\(?:[xu]?[0-9A-Fa-f]+|.)")
 _LANGUAGE_NAMES = {
@@ -296,13 +315,6 @@ _UNIQUE = (
     "email_must_be_unique_within_group",
     "email_must_be_unique_within_file",
 )
-_COOLDOWNS = tuple(
-    f"survey_settings.{whose}_cooldown_after_{what}"
-    for whose in ("survey", "account")
-    for what in ("invitation", "response")
-)
-_SETTINGS, _SURVEY = "survey_settings.", "survey_settings.survey_id"
-_SWITCH = "survey_settings.consider_cooldown_period"
 _FILE_ONLY = (_COLUMNS, "first_row")
 
 
@@ -344,7 +356,7 @@ def _doubtful(declared: Declared, values: Mapping[str, Json | Reference]) -> Ite
     # Declared with no value, or not kept as it is live.
     empty = {
         path
-        for path in (_SURVEY, _SWITCH)
+        for path in (SURVEY, SWITCH)
         if values.get(path) is None
         and (path in values or declared.policy(IMPORT_CONFIGS.by_path[path]) is not Policy.KEEP)
     }
@@ -363,17 +375,17 @@ def _doubtful(declared: Declared, values: Mapping[str, Json | Reference]) -> Ite
         )
         hint = "use update_type_id: 1, or drop the uniqueness"
         yield warning("contradiction", "update_type_id", message, hint)
-    settings = next((path for path, value in values.items() if path.startswith(_SETTINGS) and value), None)
-    if settings and _SURVEY in empty:
+    settings = next((path for path, value in values.items() if path.startswith(SETTINGS) and value), None)
+    if settings and SURVEY in empty:
         message = "survey_settings name no survey, so there is none that they could be about"
         yield warning("no-survey", settings, message, "declare survey_settings.survey")
-    elif update_type == 1 and _SURVEY in empty:
+    elif update_type == 1 and SURVEY in empty:
         message = "1 updates contacts of “this survey”, and no survey is declared"
         yield warning("contradiction", "update_type_id", message, "declare survey_settings.survey")
-    switch = values.get(_SWITCH)
-    if switch is False or _SWITCH in empty:
+    switch = values.get(SWITCH)
+    if switch is False or SWITCH in empty:
         is_not = "false" if switch is False else "not set"
-        for path in _COOLDOWNS:
+        for path in COOLDOWNS:
             if values.get(path):
                 message = f"its switch consider_cooldown_period is {is_not}"
                 yield warning("contradiction", path, message, "set the switch, or drop the number")

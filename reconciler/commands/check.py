@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +16,7 @@ from reconciler.commands.session import chosen_target
 from reconciler.commands.workspace import Selection, open_workspace
 from reconciler.config.load import Workspace
 from reconciler.config.names import meant_key, visible
-from reconciler.contacts.model import FIELDS, ImportRules
+from reconciler.contacts.model import FIELDS, Checked, ImportRules
 from reconciler.contacts.reading import open_contacts
 from reconciler.contacts.rows import judge
 from reconciler.engine.kind import Declared, Reference, matches
@@ -55,28 +55,41 @@ def check(
         # An upload in the Tool is what is checked, so the warning that a field is for one says nothing here.
         console.problems([one for one in workspace.warnings if one.code != "file-imports-only"])
         rules = rules_of(workspace, selection.target, key)
-        name, is_tracked = _name_of(path, environment)
-        progress = console.progress("Checking rows")
         now = datetime.fromtimestamp(environment.clock.now(), UTC)
-        try:
-            checked = judge(
-                open_contacts(path, rules),
-                rules,
-                today=now.astimezone(workspace.settings.time_zone).date(),
-                show=show,
-                progress=lambda rows: progress(rows, None),
-            )
-        except UsageError as error:
-            raise UsageError(str(error).replace(str(path), name)) from error
-        progress(checked.rows, checked.rows)
-        problems = [replace(one, place=replace(one.place, file=name)) for one in checked.problems]
-        checked = replace(checked, file=name, problems=problems, allowed=allowed)
+        today = now.astimezone(workspace.settings.time_zone).date()
+        checked = judged(path, rules, today, console, environment, show=show)
+        checked = replace(checked, allowed=allowed)
         text = contacts_text(checked, every=console.verbose, paint=console.paint)
         console.result(text, contacts_document(checked), has_summary=True)
-        if is_tracked:
+        if _name_of(path, environment)[1]:
             annotate(contacts_problems(checked), console, environment)
         report.checked = checked
     return Exit.gravest([checked.exit, report.exit])
+
+
+def judged(
+    path: Path,
+    rules: ImportRules,
+    today: date,
+    console: Console,
+    environment: Environment,
+    *,
+    show: bool = False,
+) -> Checked:
+    """Return what an import with these rules would answer to a file, under the name that people are shown.
+
+    Errors: `UsageError` where it cannot be read, or a library is missing.
+    """
+    name, _ = _name_of(path, environment)
+    progress = console.progress("Checking rows")
+    try:
+        table = open_contacts(path, rules)
+        checked = judge(table, rules, today=today, show=show, progress=lambda rows: progress(rows, None))
+    except UsageError as error:
+        raise UsageError(str(error).replace(str(path), name)) from error
+    progress(checked.rows, checked.rows)
+    problems = [replace(one, place=replace(one.place, file=name)) for one in checked.problems]
+    return replace(checked, file=name, problems=problems)
 
 
 def rules_of(workspace: Workspace[Seed], target: str | None, key: str) -> ImportRules:

@@ -105,15 +105,10 @@ def _rows_of(
 ) -> tuple[Document, Sentence]:
     """Return how many rows a file of contacts has and would lose. Errors: `UsageError`, as of `check`."""
     # Imported here: most forecasts are of no file.
-    from reconciler.commands.check import rules_of
-    from reconciler.contacts.reading import open_contacts
-    from reconciler.contacts.rows import judge
+    from reconciler.commands.check import judged, rules_of
 
-    rules = rules_of(chosen.workspace, chosen.target.name, key)
-    table = open_contacts(chosen.environment.folder / file, rules)
-    progress = console.progress("Checking rows")
-    checked = judge(table, rules, today=at.date(), progress=lambda rows: progress(rows, None))
-    progress(checked.rows, checked.rows)
+    rules, environment = rules_of(chosen.workspace, chosen.target.name, key), chosen.environment
+    checked = judged(environment.folder / file, rules, at.date(), console, environment)
     text = f"{checked.refused} of {counted(checked.rows, 'row')} would be refused; check says which, and why"
     if any(one.severity is Severity.ERROR for one in checked.problems):
         text = "the file does not fit the configuration; check says why"

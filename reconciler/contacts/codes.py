@@ -9,33 +9,13 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 
+from reconciler.checkmarket.model import CONTACT_MEMBERS
 from reconciler.contacts.model import Member, ResultCode
 from reconciler.engine.kind import Certainty
 
-CUSTOM_FIELDS = 20  # CLIENT: a program that calls the API has as many
 _CUSTOM_FIELD = re.compile(r"customfield\d+")
 
-_MEMBERS = (
-    Member("Email", 100, "email"),
-    Member("FirstName", 50),
-    Member("LastName", 50),
-    Member("LangCode", 2, "language"),
-    Member("Phone", 20, "phone"),
-    Member("Gender", 1, "gender"),
-    Member("DateOfBirth", None, "date"),
-    Member("Street", 50),
-    Member("HouseNumber", 6),
-    Member("Suite", 4),
-    Member("PostalCode", 15),
-    Member("City", 50),
-    Member("State", 2, "state"),
-    Member("Province", 50),
-    Member("Country", 2, "country"),
-    Member("DateToBeMailed", None, "date"),
-    Member("DateToExpire", None, "date"),
-    *(Member(f"CustomField{number}", 256) for number in range(1, CUSTOM_FIELDS + 1)),
-)
-MEMBERS: Mapping[str, Member] = {member.name: member for member in _MEMBERS}
+MEMBERS: Mapping[str, Member] = {name: Member(name, *facts) for name, facts in CONTACT_MEMBERS.items()}
 """The members of a contact by their name."""
 _BY_FOLDED = {name.casefold(): member for name, member in MEMBERS.items()}
 

@@ -158,6 +158,7 @@ def test_a_calendar_has_both_moments_in_utc_and_the_same_events_whenever_it_is_w
         ("news", {"at": "2026-13-01"}, "--at: write a day"),
         ("news", {"ics": Path("nowhere/mail.ics")}, "there is no folder"),
         ("news", {"ics": Path("mail.ics")}, "there is no moment to write to mail.ics"),
+        ("news", {"file": Path("none.csv")}, "there is no file none.csv"),
         ("smoke", {"rows": 3}, "is a test batch: leave out --live, --file and --rows"),
         ("gone", {}, "is declared absent: true on sandbox: nothing is imported with it"),
     ],
