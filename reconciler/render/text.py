@@ -189,11 +189,11 @@ def header_text(plan: Plan) -> str:
         named = "empty before " if scope.restores else f"named {named_too}, by policy "
         resets += f" ({named}{by_policy + refused}{may}{flag}{end})"
     share = f" (from {SHARE_COUNTS_FROM} live on)" if isinstance(limits.updates, Share) else ""
-    rules = plan.account.kind.effect_rules
-    usual = {name for name, rule in rules.items() if rule.refused}
-    changed = [f"{name} {'refused' if name in limits.refused_effects else 'allowed'}" for name in rules]
+    refused_effects, rules = limits.refused_effects, plan.account.kind.effect_rules
     share += "".join(
-        f", {one}" for one in changed if (one.split()[1] == "refused") != (one.split()[0] in usual)
+        f", {name} {'refused' if name in refused_effects else 'allowed'}"
+        for name, rule in rules.items()
+        if (name in refused_effects) != rule.refused
     )
     lines = [
         f"Target {harmless(scope.target)}, account {harmless(scope.account)}",
@@ -235,11 +235,6 @@ def effect_parts(effect: Effect) -> tuple[str, str]:
     sure = "" if effect.certainty is Certainty.DOCUMENTED else f", {effect.certainty.value}"
     accepted = ", accepted in the files" * effect.accepted
     return harmless(effect.text), harmless(f"[{effect.name}{sure}{accepted}]")
-
-
-def effect_text(effect: Effect) -> str:
-    """Return both in one line."""
-    return " ".join(effect_parts(effect))
 
 
 def adoption_line(change: Change) -> str:

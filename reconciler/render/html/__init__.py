@@ -34,7 +34,7 @@ from reconciler.render.text import (
     MAIL_IS_SENT,
     adoption_line,
     carried_by,
-    effect_text,
+    effect_parts,
     field_rows,
     header_text,
     remarks,
@@ -362,7 +362,7 @@ def _effects(change: Change) -> Iterator[Document]:
                 words = f"{name} {at:%a} {at.day} {at:%b %Y %H:%M}"
                 anchor = "start" if part < _NEAR else "end" if part > 100 - _NEAR else "middle"
                 points.append({"part": part, "words": words, "anchor": anchor})
-        name, text = harmless(one.name), effect_text(one)
+        name, text = harmless(one.name), " ".join(effect_parts(one))
         yield {"name": name, "text": text, "points": points, "is_urgent": one in change.urgent}
 
 
